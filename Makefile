@@ -1,0 +1,114 @@
+# hold-maps: three patch series, the kernels and tools built from them, and the guest that tests them. See 'make help'.
+include versions.mk
+
+# Which kernel 'make vm', 'make shell' and 'make kernel' mean: patched, base or debug.
+KERNEL ?= patched
+V ?=
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+SHELL := /bin/bash
+Q := $(if $(filter 1,$(V)),,@)
+scripts := selftests/scripts
+step := $(scripts)/step.sh
+export KERNEL KERNEL_SRC IPROUTE2_SRC TIMEOUT V
+# What a sub-make would otherwise take for its own.
+MAKEOVERRIDES :=
+unexport ARCH CROSS_COMPILE LLVM O KBUILD_OUTPUT CFLAGS CPPFLAGS LDFLAGS CC HOSTCC
+# The command for the guest reaches it as it was typed, but for make's own '$$', which is one '$'.
+override RUN := $(subst $$$$,$$,$(value RUN))
+export RUN
+
+kernels := base patched debug
+ifeq ($(filter $(KERNEL),$(kernels)),)
+$(error KERNEL=$(KERNEL) is none of: $(kernels))
+endif
+tools_of = $(if $(filter base,$1),base,patched)
+guest_of = build/boot/$1 $(tools-$(call tools_of,$1)) build/vm/init
+tools-base := build/tools/base/ip build/tools/base/bpftool
+tools-patched := build/tools/patched/ip build/tools/patched/bpftool
+guest := $(call guest_of,$(KERNEL))
+
+.PHONY: all help deps sources kernel tools selftests vm shell demo check export lint clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(call guest_of,patched) ## the patched kernel, its tools and what the guest needs
+
+help: ## this list
+	@echo "make TARGET [KERNEL=patched|base|debug] [V=1]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "KERNEL_SRC=DIR and IPROUTE2_SRC=DIR take other source trees than Debian's (once: 'make clean' forgets them)."
+
+deps: ## install the packages that are missing
+	$(Q)$(scripts)/deps.sh
+
+# ---- sources: build/state/TREE changes when what build/src/TREE holds does ------------------------------------------
+
+trees := linux linux-patched libbpf iproute2 iproute2-patched
+states := $(trees:%=build/state/%)
+
+sources: $(states) ## the source trees in build/src, with the series applied
+
+$(states): build/state/%: FORCE | deps
+	$(Q)$(scripts)/series.sh sync $*
+
+export: | deps ## write the commits in build/src back to the patch folders
+	$(Q)$(scripts)/series.sh export
+
+# ---- kernels and tools ----------------------------------------------------------------------------------------------
+
+kernel: build/boot/$(KERNEL) ## build the kernel KERNEL (build/boot/, build/kernel/)
+
+build/boot/base: build/state/linux
+build/boot/patched build/boot/debug: build/state/linux-patched
+build/boot/debug: selftests/vm/debug.config
+$(kernels:%=build/boot/%): build/boot/%: selftests/vm/kernel.config $(scripts)/kernel.sh
+	+$(Q)$(step) kernel-$* $(scripts)/kernel.sh $*
+
+tools: $(tools-base) $(tools-patched) ## ip, tc and bpftool, stock and patched (build/tools/)
+
+libbpf.a := usr/lib64/libbpf.a
+build/libbpf/base/$(libbpf.a): build/state/linux
+build/libbpf/patched/$(libbpf.a): build/state/libbpf
+build/libbpf/%/$(libbpf.a): $(scripts)/tools.sh
+	+$(Q)$(step) libbpf-$* $(scripts)/tools.sh libbpf $*
+
+build/tools/%/bpftool: build/libbpf/%/$(libbpf.a) | build/boot/%
+	+$(Q)$(step) bpftool-$* $(scripts)/tools.sh bpftool $*
+
+build/tools/base/ip: build/state/iproute2
+build/tools/patched/ip: build/state/iproute2-patched
+build/tools/%/ip: build/libbpf/%/$(libbpf.a)
+	+$(Q)$(step) iproute2-$* $(scripts)/tools.sh iproute2 $*
+
+build/vm/init: selftests/vm/init.c | deps
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc -Wall -Wextra -O2 -static -o $@ $<
+
+# ---- the guest ------------------------------------------------------------------------------------------------------
+
+vm: $(guest) ## run RUN='command' in the guest [TIMEOUT=300]
+	@selftests/vm/vm.sh "$$RUN"
+
+shell: $(guest) ## a shell in the guest
+	@selftests/vm/vm.sh --shell
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+selftests: build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool
+	+$(Q)$(step) selftests $(MAKE) -C selftests
+
+demo: $(call guest_of,patched) selftests ## show the difference that hold-maps makes, with real packets
+	@selftests/demo/run
+
+# Only the kernels that the chosen tests run on are built.
+check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(shell selftests/run --kernels $(T))),$(call guest_of,$(kernel))) \
+       $(tools-patched) selftests ## run every test, or T=name alone
+	@selftests/run $(T)
+
+lint: $(states) ## checkpatch, apply/export round trip, shellcheck
+	$(Q)$(scripts)/lint.sh
+
+clean: ## remove build/ (refused where it holds commits that no series has)
+	$(Q)[ ! -d build/src ] || $(scripts)/series.sh saved
+	$(Q)rm -rf build

@@ -1,0 +1,94 @@
+#!/bin/bash
+# deps.sh: have everything that the build and the guest need. Says what is missing and what for, and installs it from
+# Debian: as root, or through sudo. Quiet and quick where nothing is missing.
+. "$(dirname "$0")/lib.sh"
+
+# What tells that it is there: a command, a header (as /path under /usr/include), a file. Package. What it is for.
+needs='
+gcc                        gcc               the kernel and the tools
+/stdio.h                   libc6-dev         the kernel and the tools
+flex                       flex              the kernel and iproute2
+bison                      bison             the kernel and iproute2
+bc                         bc                the kernel
+perl                       perl              the kernel and checkpatch
+python3                    python3           libbpf
+cpio                       cpio              the guest
+xz                         xz-utils          the kernel source
+patch                      patch             the series
+pahole                     pahole            the BTF of the kernel
+ccache                     ccache            a second build in a tenth of the time
+pkg-config                 pkg-config        iproute2
+/libelf.h                  libelf-dev        the kernel and libbpf
+/zlib.h                    zlib1g-dev        libbpf
+/libmnl/libmnl.h           libmnl-dev        iproute2
+/sys/capability.h          libcap-dev        iproute2 and bpftool
+clang                      clang             the BPF programs of the tests
+llvm-strip                 llvm              the BPF programs of bpftool
+qemu-system-x86_64         qemu-system-x86   the guest
+ping                       iputils-ping      packets in the guest
+ethtool                    ethtool           devices in the guest
+shellcheck                 shellcheck        make lint
+sparse                     sparse            make lint
+/usr/share/keyrings/debian-archive-keyring.gpg  debian-archive-keyring  the sources
+'
+
+has() {
+	case $1 in
+	/usr/share/*) [ -e "$1" ] ;;
+	/*) [ -e "/usr/include$1" ] || [ -e "/usr/include/x86_64-linux-gnu$1" ] ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
+[ "$(uname -m)" = x86_64 ] || die "this is a $(uname -m) machine: the guest is built on and for x86_64 only."
+PATH=$PATH:/usr/sbin:/sbin
+packages=() missing=()
+while read -r probe package why; do
+	if [ -z "$probe" ] || has "$probe"; then continue; fi
+	missing+=("$probe") packages+=("$package")
+	say "missing: $package, for $why"
+done <<<"$needs"
+
+if [ ${#packages[@]} -gt 0 ]; then
+	install="apt-get install -y --no-install-recommends ${packages[*]}"
+	if ! command -v apt-get >/dev/null; then
+		die "there is no apt-get to install it with: install the equivalents of ${packages[*]}."
+	elif [ "$(id -u)" -eq 0 ]; then
+		root=()
+	elif sudo -n true 2>/dev/null; then
+		root=(sudo -n)
+	else
+		die "this needs root once: run 'apt-get update && $install' as root, then try again."
+	fi
+	log=$build/log/deps.log
+	mkdir -p "$build/log"
+	say "installing: ${packages[*]}"
+	# shellcheck disable=SC2086 # a command in words
+	if ! { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+		"${root[@]}" env DEBIAN_FRONTEND=noninteractive $install; } >"$log" 2>&1 </dev/null; then
+		tail -n 5 "$log" | sed 's/^/    /' >&2
+		die "the packages could not be installed (build/log/deps.log): run 'apt-get update && $install' as root."
+	fi
+	hash -r
+	for probe in "${missing[@]}"; do
+		has "$probe" || die "$probe is still missing after the installation: see build/log/deps.log."
+	done
+fi
+
+# at_least TOOL VERSION MINIMUM: old tools fail late and without saying why.
+at_least() {
+	[ "$(printf '%s\n' "$3" "$2" | sort -V | head -n 1)" = "$3" ] ||
+		die "$1 is version $2, and $3 or newer is needed: install a newer one (Debian 12 has one)."
+}
+number() { grep -oE '[0-9]+(\.[0-9]+)+' <<<"$1" | head -n 1; }
+
+stamp=$build/state/tools
+tools=$(stat -L -c '%n %Y %s' "$(command -v gcc)" "$(command -v clang)" "$(command -v pahole)" \
+	"$(command -v qemu-system-x86_64)"; cat "$top/versions.mk")
+[ "$(cat "$stamp" 2>/dev/null)" != "$tools" ] || exit 0
+at_least gcc "$(number "$(gcc -dumpfullversion)")" "$MIN_GCC"
+at_least clang "$(number "$(clang --version)")" "$MIN_CLANG"
+at_least pahole "$(number "$(pahole --version)")" "$MIN_PAHOLE"
+at_least qemu-system-x86_64 "$(number "$(qemu-system-x86_64 --version)")" "$MIN_QEMU"
+mkdir -p "$build/state"
+echo "$tools" >"$stamp"

@@ -1,0 +1,63 @@
+#!/bin/bash
+# fetch.sh linux|iproute2: print the path of that Debian source, downloaded first where the cache has none.
+#
+# Runs without root, and reads and changes nothing of the system's apt state: lists and cache are private, under build/.
+# The mirror is the one that the system's own apt configuration names for Debian itself, with the suite of versions.mk.
+. "$(dirname "$0")/lib.sh"
+
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+case ${1:-} in
+linux)
+	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='KERNEL_SRC=<a Linux source tree>'
+	file="linux-source-${KERNEL_SERIES}_*_all.deb"
+	get=(download "linux-source-$KERNEL_SERIES") ;;
+iproute2)
+	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='IPROUTE2_SRC=<an iproute2 source tree>'
+	file="iproute2_$IPROUTE2_SERIES.*.orig.tar.xz"
+	get=(source --tar-only --download-only iproute2) ;;
+*) die "usage: fetch.sh linux|iproute2" ;;
+esac
+
+# The newest cached file, if any: downloads arrive there whole or not at all.
+cached() { find "$cache" -maxdepth 1 -name "$file" 2>/dev/null | sort -V | tail -n 1 | grep .; }
+cached && exit
+
+apt=$build/apt/$1
+opts=(-q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
+	-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
+	-o Dir::State::Lists="$apt/lists" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache"
+	-o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2)
+
+# Mirrors, best first: print-uris needs no network. Only Debian's own archive has -updates beside the release.
+mirrors() {
+	local names uris
+
+	names=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
+	names="$names|stable|oldstable|testing|trixie|forky|sid|unstable"
+	uris=$(apt-get update --print-uris) || return 0
+	{
+		sed -nE "s#^'(.*)/dists/($names)-updates/InRelease'.*#\1#p" <<<"$uris"
+		sed -nE "s#^'(.*)/dists/($names)/InRelease'.*#\1#p" <<<"$uris"
+	} | awk '!seen[$0]++'
+}
+
+room "$cache" "$DISK_CACHE" "The download"
+rm -rf "$apt"
+mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/download"
+: >"$apt/status"
+log=$apt/log
+say "downloading $what (suite $suite) into $cache"
+for mirror in $(mirrors); do
+	echo "$list [signed-by=$keyring] $mirror $suite main" >"$apt/sources.list"
+	(cd "$apt/download" && apt-get "${opts[@]}" update && apt-get "${opts[@]}" "${get[@]}") >>"$log" 2>&1 || continue
+	found=$(find "$apt/download" -maxdepth 1 -name "$file" | sort -V | tail -n 1)
+	[ "$found" ] || continue
+	name=${found##*/}
+	cp "$found" "$cache/.$name.$$"
+	mv "$cache/.$name.$$" "$cache/$name"
+	rm -rf "$apt"
+	cached
+	exit
+done
+die "no Debian mirror of this system has $what in the suite $suite (log: $log): give $instead."

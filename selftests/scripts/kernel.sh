@@ -1,0 +1,62 @@
+#!/bin/bash
+# kernel.sh base|patched|debug: build that kernel and put what QEMU boots, vmlinux without its debug information, at
+# build/boot/NAME.
+#
+# The objects are in .build-NAME inside the source tree (build/kernel/NAME leads there), because kbuild then calls the
+# compiler with relative paths only: every kernel of every clone shares what ccache holds.
+. "$(dirname "$0")/lib.sh"
+
+name=${1:-}
+case $name in
+base) tree=linux fragments=(kernel.config) ;;
+patched) tree=linux-patched fragments=(kernel.config) ;;
+debug) tree=linux-patched fragments=(kernel.config debug.config) ;;
+*) die "usage: kernel.sh base|patched|debug" ;;
+esac
+src=$build/src/$tree
+obj=$src/.build-$name
+mkdir -p "$obj" "$build/kernel" "$build/boot" "$cache/ccache"
+ln -sfn "../src/$tree/.build-$name" "$build/kernel/$name"
+exec 8>"$obj/.lock"
+flock 8
+
+# What would make two builds of one source differ, in their bytes or for ccache.
+export KBUILD_BUILD_TIMESTAMP='Sat Jan  1 00:00:00 UTC 2000' KBUILD_BUILD_USER=hold-maps KBUILD_BUILD_HOST=guest
+export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$src CCACHE_MAXSIZE=3G
+export CCACHE_SLOPPINESS=time_macros,locale
+
+kbuild() {
+	make -C "$src" O="$obj" ARCH=x86_64 CC='ccache gcc' HOSTCC='ccache gcc' LOCALVERSION="-$name" "$@"
+}
+
+# tinyconfig and the fragments over it; every option that they name must come out as they want it.
+configure() {
+	local want option
+
+	kbuild -s tinyconfig
+	for fragment in "${fragments[@]}"; do
+		cat "$top/selftests/vm/$fragment" >>"$obj/.config"
+	done
+	kbuild -s olddefconfig
+	for fragment in "${fragments[@]}"; do
+		while read -r want; do
+			case $want in
+			'# CONFIG_'*' is not set') option=${want#\# } && option=${option%% *}
+				! grep -q "^$option=" "$obj/.config" || echo "$option" ;;
+			CONFIG_*=*) grep -qxF -e "$want" "$obj/.config" || echo "${want%%=*}" ;;
+			esac
+		done <"$top/selftests/vm/$fragment"
+	done >"$obj/.lost"
+	[ ! -s "$obj/.lost" ] || die "this kernel does not take: $(xargs <"$obj/.lost") (selftests/vm/*.config)."
+}
+
+want=$(cd "$top/selftests/vm" && cat "${fragments[@]}" | sha256sum)
+if [ "$(cat "$obj/.configured" 2>/dev/null)" != "$want" ]; then
+	rm -f "$obj/.configured"
+	configure
+	echo "$want" >"$obj/.configured"
+fi
+[[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
+kbuild "${jobs[@]}" vmlinux
+strip -g -o "$build/boot/$name.new" "$obj/vmlinux"
+mv "$build/boot/$name.new" "$build/boot/$name"

@@ -1,0 +1,22 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by the scripts beside it: where things are, versions.mk as shell variables, how to speak and to fail.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+build=$top/build
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hold-maps
+export LC_ALL=C.UTF-8
+
+eval "$(sed -n 's/^\([A-Z0-9_]*\) := \(.*\)$/\1="\2"/p' "$top/versions.mk")"
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# room DIR GIGABYTES WHAT: is there that much space where DIR is?
+room() {
+	local free
+
+	mkdir -p "$1" || die "$1 cannot be made: it needs a place that can be written to (XDG_CACHE_HOME moves the cache)."
+	free=$(df -Pk "$1" | awk 'END { print int($4 / 1048576) }')
+	[ "$free" -ge "$2" ] || die "$3 needs $2 GB free under $1, and there are $free: make room."
+}

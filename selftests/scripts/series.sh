@@ -1,0 +1,390 @@
+#!/bin/bash
+# The patch series and the git trees that they live in. build/src holds
+#
+#   linux             pristine, one baseline commit        iproute2             the same
+#   linux-patched     a worktree: + kernel-patches/        iproute2-patched     a worktree: + iproute2-patches/uapi/
+#   libbpf            a worktree: + libbpf-patches/                               + iproute2-patches/
+#
+# usage: series.sh sync TREE   have TREE unpacked and its series applied; note in build/state/TREE what it now holds
+#        series.sh export      write what is committed in the worktrees back to the series
+#        series.sh check       apply, export, compare: every byte of every series must come back
+#        series.sh saved       fail if a worktree holds work that no series has
+#
+# Text between a patch's '---' and its diffstat is kept as a git note: 'git notes --ref=below edit COMMIT' in the
+# worktree. A cover letter (0000-*) is neither applied nor touched.
+. "$(dirname "$0")/lib.sh"
+
+# Neither the user's git configuration nor the clock may change a byte of what is written.
+unset "${!GIT_@}"
+has_identity=$(git config user.email || true)
+export LC_ALL=C TZ=UTC GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2
+export GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
+export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
+export GIT_AUTHOR_NAME=baseline GIT_AUTHOR_EMAIL=baseline@localhost GIT_AUTHOR_DATE='2000-01-01T00:00:00Z'
+export GIT_COMMITTER_NAME=baseline GIT_COMMITTER_EMAIL=baseline@localhost GIT_COMMITTER_DATE='2000-01-01T00:00:00Z'
+
+src=$build/src
+worktrees='linux-patched libbpf iproute2-patched'
+
+repo_of() { case $1 in iproute2*) echo iproute2 ;; *) echo linux ;; esac; }
+
+prefix_of() { case $1 in iproute2*) echo 'PATCH iproute2-next' ;; *) echo 'PATCH bpf-next' ;; esac; }
+
+# The folders of a tree's series, in the order in which they are applied.
+folders_of() {
+	case $1 in
+	linux-patched) echo kernel-patches ;;
+	libbpf) echo libbpf-patches ;;
+	iproute2-patched) echo iproute2-patches/uapi iproute2-patches ;;
+	esac
+}
+
+patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' 2>/dev/null | sort; }
+
+patches_of() { for folder in $(folders_of "$1"); do patches_in "$top/$folder"; done; }
+
+g() { git -C "$src/$1" "${@:2}"; }
+
+# ---- baseline -------------------------------------------------------------------------------------------------------
+
+# missing_in REPO DIR: the first file that such a source must have and DIR has not
+missing_in() {
+	local file marks
+
+	case $1 in
+	linux) marks='Makefile Kconfig kernel/bpf/arraymap.c tools/lib/bpf/libbpf.h' ;;
+	iproute2) marks='Makefile configure ip/iplink_xdp.c tc/f_bpf.c' ;;
+	esac
+	for file in $marks; do
+		[ -f "$2/$file" ] || { echo "$file"; return; }
+	done
+}
+
+version_in() {
+	case $1 in
+	linux) awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = / { v = v s $3; s = "." } /^NAME/ { print v; exit }' "$2/Makefile" ;;
+	iproute2) sed -n 's/.*version\[\] = "\(.*\)".*/\1/p' "$2/include/version.h" ;;
+	esac
+}
+
+# The user's own source tree, if one was given.
+own_of() {
+	local own var
+
+	case $1 in linux) var=KERNEL_SRC ;; iproute2) var=IPROUTE2_SRC ;; esac
+	own=${!var:-}
+	[ "$own" ] || return 0
+	realpath -qe "$own" || die "$var=$own does not exist."
+}
+
+# What the baseline is made from, in one line: when it changes, the baseline is made again.
+# Without KERNEL_SRC or IPROUTE2_SRC, whatever is there stays.
+origin_of() {
+	local own
+
+	own=$(own_of "$1")
+	if [ "$own" ]; then
+		echo "$own $(git -C "$own" rev-parse -q --verify HEAD 2>/dev/null) $(git -C "$own" diff HEAD 2>/dev/null | sha1sum)"
+	else
+		cat "$src/$1/.git/origin" 2>/dev/null || echo debian
+	fi
+}
+
+# unpack REPO DIR: a copy of the source into DIR
+unpack() {
+	local repo=$1 dir=$2 own missing file
+
+	own=$(own_of "$repo")
+	if [ "$own" ]; then
+		missing=$(missing_in "$repo" "$own")
+		[ -z "$missing" ] || die "$own is not a source tree of $repo: it has no $missing."
+		say "copying $own"
+		if [ -e "$own/.git" ]; then
+			git -C "$own" ls-files -z
+		else
+			(cd "$own" && find . -mindepth 1 \( -type f -o -type l \) -print0)
+		fi | tar -C "$own" --null -T - --ignore-failed-read -c | tar -x -C "$dir"
+		if [ "$repo" = linux ] && [ -e "$dir/include/config" ]; then
+			make -s -C "$dir" ARCH=x86_64 mrproper >&2
+		fi
+	else
+		file=$("$top/selftests/scripts/fetch.sh" "$repo")
+		say "unpacking ${file##*/}"
+		case $repo in
+		linux) dpkg-deb --fsys-tarfile "$file" | tar -xO "./usr/src/linux-source-$KERNEL_SERIES.tar.xz" ;;
+		iproute2) cat "$file" ;;
+		esac | tar -xJ --strip-components=1 -C "$dir" || die "$file cannot be unpacked: remove it and try again."
+	fi
+	missing=$(missing_in "$repo" "$dir")
+	[ -z "$missing" ] || die "the source of $repo has no $missing: is it the right one?"
+	# Debian's packaging has git ignore whatever is new in the tree: that would hide the new files of a patch.
+	sed -i '/^# Debian packaging: ignore everything/,$d' "$dir/.gitignore"
+}
+
+# The baseline: unpacked beside its place, committed, and moved there when it is whole.
+baseline() {
+	local repo=$1 new=$src/.$1.new old=$src/.$1.old origin have want tree
+
+	rm -rf "$new" "$old"
+	origin=$(origin_of "$repo")
+	[ "$(cat "$src/$repo/.git/origin" 2>/dev/null)" != "$origin" ] || return 0
+	if [ "$repo" = linux ]; then
+		room "$build" "$DISK_BUILD" "The build"
+	fi
+	mkdir -p "$new" "$old"
+	unpack "$repo" "$new"
+	say "making build/src/$repo a git repository"
+	git -C "$new" init -q -b pristine
+	git -C "$new" config gc.auto 0
+	git -C "$new" config core.looseCompression 1
+	git -C "$new" config advice.updateSparsePath false
+	git -C "$new" config notes.rewriteRef refs/notes/below
+	git -C "$new" config notes.displayRef refs/notes/below
+	if [ -z "$has_identity" ]; then
+		git -C "$new" config user.name "$(id -un)"
+		git -C "$new" config user.email "$(id -un)@localhost"
+	fi
+	git -C "$new" add -A -f
+	git -C "$new" commit -q -m "$repo $(version_in "$repo" "$new")"
+	git -C "$new" tag base
+	echo '/.build-*' >>"$new/.git/info/exclude"
+	echo "$origin" >"$new/.git/origin"
+
+	have=$(version_in "$repo" "$new")
+	case $repo in linux) want=$KERNEL_VERSION ;; iproute2) want=$IPROUTE2_VERSION ;; esac
+	[ "$have" = "$want" ] || say "notice: the source of $repo is $have; the series was made on $want."
+
+	# Where there was another source before, nothing of it is given up until every series applies to the new one.
+	for tree in $worktrees; do
+		if [ ! -d "$src/$repo" ] || [ ! -d "$src/$tree" ] || [ "$(repo_of "$tree")" != "$repo" ]; then
+			continue
+		fi
+		saved "$tree"
+		am "$tree" "$new" below >/dev/null
+		mv "$src/$tree" "$old"
+	done
+	[ ! -d "$src/$repo" ] || mv "$src/$repo" "$old"
+	mv "$new" "$src/$repo"
+	rm -rf "$old"
+}
+
+# ---- apply ----------------------------------------------------------------------------------------------------------
+
+# What the series of TREE is, by content: baseline and patches.
+want_of() {
+	local patch
+
+	{
+		g "$(repo_of "$1")" rev-parse base
+		for patch in $(patches_of "$1"); do
+			echo "${patch#"$top"/}"
+			cat "$patch"
+		done
+	} | sha256sum | cut -d ' ' -f 1
+}
+
+# am TREE REPO_DIR NOTES: apply the series of TREE to the baseline in REPO_DIR, in a worktree that has only the files
+# that it touches and goes again; print the commit.
+am() {
+	local tree=$1 repo=$2 notes=$3 work=$src/.$1.am log=$src/.$1.log patch file patches
+
+	git -C "$repo" worktree prune
+	rm -rf "$work"
+	git -C "$repo" worktree add -q -f -f --no-checkout --detach "$work" base
+	mapfile -t patches < <(patches_of "$tree")
+	{
+		echo /Makefile
+		[ ${#patches[@]} -eq 0 ] || sed -nE 's#^(---|\+\+\+) [ab]/([^\t]*).*#/\2#p' "${patches[@]}" | sort -u
+	} | git -C "$work" sparse-checkout set --no-cone --stdin
+	git -C "$work" checkout -q
+	for patch in "${patches[@]}"; do
+		if ! git -C "$work" am -q --no-gpg-sign --committer-date-is-author-date "$patch" >"$log" 2>&1; then
+			file=$(sed -nE 's/^error: (patch failed: )?([^:]*):.*/\2/p' "$log" | head -n 1)
+			git -C "$repo" worktree remove -f "$work"
+			die "${patch#"$top"/} does not apply to the source of $(repo_of "$tree")" \
+				"$(version_in "$(repo_of "$tree")" "$repo")${file:+: $file does not fit} (build/src/.$tree.log)."
+		fi
+		below "$patch" >"$log"
+		[ ! -s "$log" ] || git -C "$work" notes --ref="$notes" add -f -F "$log" 2>/dev/null
+	done
+	git -C "$work" rev-parse HEAD
+	git -C "$repo" worktree remove -f "$work"
+	rm -f "$log"
+}
+
+# The text under a patch's '---', as it stands.
+below() {
+	awk '/^---$/ { on = 1; next }
+	     on && (/^ [^ ].* \| +([0-9]+|Bin)/ || /^diff --git /) { exit }
+	     on { text = text $0 "\n" }
+	     END { sub(/\n+$/, "\n", text); if (text !~ /^\n*$/) printf "%s", text }' "$1"
+}
+
+apply() {
+	local tree=$1 repo stamp=$src/.$1.applied want commit
+
+	repo=$(repo_of "$tree")
+	# Worktrees know each other by absolute paths: a clone that was moved needs them mended.
+	if [ -d "$src/$tree" ] && ! g "$tree" rev-parse -q HEAD >/dev/null 2>&1; then
+		g "$repo" worktree repair "$src/$tree" >/dev/null
+	fi
+	want=$(want_of "$tree")
+	if [ -d "$src/$tree" ]; then
+		[ "$(cat "$stamp/want" 2>/dev/null)" != "$want" ] || return 0
+		saved "$tree"
+	fi
+	commit=$(am "$tree" "$src/$repo" below)
+	if [ -d "$src/$tree" ]; then
+		say "applying the changed $(folders_of "$tree" | awk '{ print $NF }') to build/src/$tree"
+		g "$tree" reset -q --hard "$commit"
+	else
+		say "checking out build/src/$tree"
+		rm -rf "$src/.$tree.new"
+		g "$repo" worktree prune
+		g "$repo" worktree add -q -f --no-checkout -B "$tree" "$src/.$tree.new" "$commit"
+		if [ "$tree" = libbpf ]; then
+			git -C "$src/.$tree.new" sparse-checkout set tools scripts kernel/bpf include/uapi arch/x86/include
+		fi
+		git -C "$src/.$tree.new" checkout -q
+		g "$repo" worktree move "$src/.$tree.new" "$src/$tree"
+	fi
+	applied "$tree"
+}
+
+# Note that TREE is what the series holds.
+applied() {
+	local stamp=$src/.$1.applied
+
+	rm -rf "$stamp"
+	as_files "$1" HEAD below "$stamp/series"
+	want_of "$1" >"$stamp/want"
+}
+
+# Fail where TREE has commits, notes or edits that the series, as it was last applied or exported, does not.
+saved() {
+	local tree=$1 tmp=$src/.$1.now
+
+	[ -d "$src/$tree" ] || return 0
+	rm -rf "$tmp"
+	as_files "$tree" HEAD below "$tmp"
+	if ! g "$tree" diff --quiet HEAD || ! diff -qr "$src/.$tree.applied/series" "$tmp" >/dev/null; then
+		rm -rf "$tmp"
+		die "build/src/$tree has commits or edits that $(folders_of "$tree" | awk '{ print $NF }')/ does not hold:" \
+			"commit and 'make export' them, or drop them with 'git -C build/src/$tree reset --hard' to a commit" \
+			"that it holds."
+	fi
+	rm -rf "$tmp"
+}
+
+# ---- export ---------------------------------------------------------------------------------------------------------
+
+# as_files TREE COMMIT NOTES DIR: base..COMMIT as the folders of TREE's series, under DIR. The leading commits of
+# iproute2-patched that touch nothing but include/uapi/ are for building only and have their own folder.
+as_files() {
+	local tree=$1 to=$2 notes=$3 dir=$4 split=base commit folder
+
+	for commit in $(g "$tree" rev-list --reverse "base..$to"); do
+		[ "$tree" = iproute2-patched ] || break
+		! g "$tree" diff-tree -r --no-commit-id --name-only "$commit" | grep -qv '^include/uapi/' || break
+		split=$commit
+	done
+	for folder in $(folders_of "$tree"); do
+		case $folder in
+		*/uapi) write "$tree" "base..$split" "$notes" "$dir/$folder" ;;
+		*) write "$tree" "$split..$to" "$notes" "$dir/$folder" ;;
+		esac
+	done
+}
+
+# write TREE RANGE NOTES DIR: the commits as patch files, the same bytes for everyone
+write() {
+	local tree=$1 range=$2 notes=$3 dir=$4 patch note commits i=0
+
+	mkdir -p "$dir"
+	g "$tree" format-patch -q --zero-commit --no-signature --no-base --no-thread --no-attach --no-notes \
+		--no-cover-letter --no-to --no-cc --no-add-header --no-ext-diff --no-textconv --no-color \
+		--diff-algorithm=myers -M --abbrev=12 --src-prefix=a/ --dst-prefix=b/ \
+		--subject-prefix="$(prefix_of "$tree")" -o "$dir" "$range"
+	mapfile -t commits < <(g "$tree" rev-list --reverse "$range")
+	for patch in $(patches_in "$dir"); do
+		note=$(g "$tree" notes --ref="$notes" show "${commits[i++]}" 2>/dev/null) || continue
+		NOTE=$note awk '{ print } /^---$/ && !done { done = 1; print ENVIRON["NOTE"] "\n" }' "$patch" >"$patch.new"
+		mv "$patch.new" "$patch"
+	done
+}
+
+export_series() {
+	local tree=$1 tmp=$build/export folder patch name
+
+	g "$tree" diff --quiet HEAD || die "build/src/$tree has edits that are not committed: commit them, then export."
+	rm -rf "$tmp"
+	as_files "$tree" HEAD below "$tmp"
+	for folder in $(folders_of "$tree"); do
+		mkdir -p "$top/$folder"
+		for patch in $(patches_in "$top/$folder"); do
+			[ -e "$tmp/$folder/${patch##*/}" ] || { rm "$patch"; say "removed ${patch#"$top"/}"; }
+		done
+		for patch in $(patches_in "$tmp/$folder"); do
+			name=$folder/${patch##*/}
+			cmp -s "$patch" "$top/$name" || { cp "$patch" "$top/$name"; say "wrote $name"; }
+		done
+		case $tree in
+		iproute2*) echo "iproute2 $(version_in iproute2 "$src/iproute2")" ;;
+		*) echo "linux-source-$KERNEL_SERIES $(version_in linux "$src/linux")" ;;
+		esac >"$top/$folder/base"
+	done
+	rm -rf "$tmp"
+	applied "$tree"
+}
+
+check() {
+	local tree=$1 tmp=$build/roundtrip commit folder patch name bad=0
+
+	rm -rf "$tmp"
+	commit=$(am "$tree" "$src/$(repo_of "$tree")" check)
+	as_files "$tree" "$commit" check "$tmp"
+	for folder in $(folders_of "$tree"); do
+		for patch in $(patches_in "$top/$folder") $(patches_in "$tmp/$folder"); do
+			name=$folder/${patch##*/}
+			[ "${patch#"$top/$folder"}" != "$patch" ] || [ ! -e "$top/$name" ] || continue
+			if ! diff -u "$top/$name" "$tmp/$name" >&2; then
+				say "$name does not come back from apply and export: 'make export' writes it as it should be."
+				bad=1
+			fi
+		done
+	done
+	rm -rf "$tmp"
+	return $bad
+}
+
+# ---- commands -------------------------------------------------------------------------------------------------------
+
+sync_tree() {
+	local tree=$1 state=$build/state/$1
+
+	baseline "$(repo_of "$tree")"
+	[ "$tree" = "$(repo_of "$tree")" ] || apply "$tree"
+	{ g "$tree" rev-parse 'HEAD^{tree}'; g "$tree" diff HEAD | sha1sum; } >"$state.new"
+	if cmp -s "$state.new" "$state"; then
+		rm "$state.new"
+	else
+		mv "$state.new" "$state"
+	fi
+}
+
+mkdir -p "$src" "$build/state"
+exec 9>"$src/.lock"
+flock 9
+case ${1:-}:${2:-} in
+sync:linux | sync:linux-patched | sync:libbpf | sync:iproute2 | sync:iproute2-patched) sync_tree "$2" ;;
+export:) for tree in $worktrees; do sync_tree "$tree"; export_series "$tree"; done ;;
+check:)
+	status=0
+	for tree in $worktrees; do
+		sync_tree "$tree"
+		check "$tree" || status=1
+	done
+	exit $status ;;
+saved:) for tree in $worktrees; do saved "$tree"; done ;;
+*) die "usage: series.sh sync TREE | export | check | saved" ;;
+esac

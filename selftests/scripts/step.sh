@@ -1,0 +1,50 @@
+#!/bin/bash
+# step.sh NAME COMMAND...: run one long step of a build with its output in build/log/NAME.log, and show that it moves:
+# one line that counts on a terminal, a line now and then elsewhere. Where it fails, show why. V=1 shows all output.
+. "$(dirname "$0")/lib.sh"
+
+name=$1
+shift
+log=$build/log/$name.log
+# 'make -n' runs this too, for the sake of the job server: it must only say what it would do.
+flags=${MAKEFLAGS:-}
+flags=${flags%% *}
+if [[ $flags != -* && $flags == *n* ]]; then
+	echo "$*"
+	exit
+fi
+mkdir -p "$build/log"
+start=$SECONDS
+
+# shellcheck disable=SC2317 # called through the pipe below
+progress() {
+	local every=20 next=20 lines=0 line tty=''
+
+	if [ -t 2 ]; then tty=1 every=1 next=1; fi
+	while IFS= read -r line; do
+		lines=$((lines + 1))
+		[ $((SECONDS - start)) -ge "$next" ] || continue
+		next=$((SECONDS - start + every))
+		if [ "$tty" ]; then
+			printf '\r\033[K  %-14s %4d s  %5d steps  %.50s' "$name" $((SECONDS - start)) "$lines" "$line" >&2
+		else
+			printf '  %-14s %4d s  %5d steps\n' "$name" $((SECONDS - start)) "$lines" >&2
+		fi
+	done
+	[ -z "$tty" ] || printf '\r\033[K' >&2
+}
+
+status=0
+if [ "${V:-}" = 1 ]; then
+	"$@" 2>&1 | tee "$log" >&2 || status=$?
+else
+	"$@" 2>&1 | tee "$log" | progress || status=$?
+fi
+if [ $status -ne 0 ]; then
+	say "error: $name failed; the end of build/log/$name.log:"
+	{ grep -E '(error|Error|undefined reference|No space left|\*\*\*)' "$log" || true; } | head -n 8 | sed 's/^/    /' >&2
+	say "    ..."
+	tail -n 12 "$log" | sed 's/^/    /' >&2
+	exit 1
+fi
+[ $((SECONDS - start)) -lt 3 ] || printf '  %-14s %4d s  done\n' "$name" $((SECONDS - start)) >&2

@@ -1,0 +1,57 @@
+#!/bin/bash
+# tools.sh libbpf|bpftool|iproute2 base|patched: build that part of the user space from the stock or the patched tree.
+#
+#   build/libbpf/NAME/usr/{include,lib64}    libbpf.a and its headers
+#   build/tools/NAME/{ip,tc,bpftool}         linked with that libbpf.a
+#
+# The objects are in build/obj/: no source tree is written to.
+. "$(dirname "$0")/lib.sh"
+
+part=${1:-} name=${2:-}
+case $name in
+base) kernel=$build/src/linux iproute2=$build/src/iproute2 ;;
+patched) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched ;;
+*) die "usage: tools.sh libbpf|bpftool|iproute2 base|patched" ;;
+esac
+obj=$build/obj/$part-$name
+libbpf=$build/libbpf/$name
+tools=$build/tools/$name
+mkdir -p "$obj" "$tools" "$cache/ccache"
+exec 8>"$obj.lock"
+flock 8
+
+export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$build
+[[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
+
+# put FILE...: into the tools folder, each whole or not at all
+put() {
+	local file
+
+	for file; do
+		cp "$file" "$tools/.${file##*/}.new"
+		mv "$tools/.${file##*/}.new" "$tools/${file##*/}"
+	done
+}
+
+case $part in
+libbpf)
+	rm -rf "$libbpf" "$libbpf.new"
+	make "${jobs[@]}" -C "$kernel/tools/lib/bpf" CC='ccache gcc' OUTPUT="$obj/" DESTDIR="$libbpf.new" prefix=/usr \
+		install_lib install_headers install_pkgconfig
+	mv "$libbpf.new" "$libbpf" ;;
+bpftool)
+	# Any vmlinux with BTF does for the skeletons, with which bpftool names the processes that hold an object.
+	make "${jobs[@]}" -C "$kernel/tools/bpf/bpftool" CC='ccache gcc' HOSTCC='ccache gcc' OUTPUT="$obj/" \
+		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/$name/vmlinux"
+	put "$obj/bpftool" ;;
+iproute2)
+	# Its build is in its own tree and knows nothing of changed headers: a fresh copy each time, and ccache.
+	rm -rf "$obj"
+	mkdir -p "$obj"
+	git -C "$iproute2" ls-files -z | tar -C "$iproute2" --null -T - -c | tar -x -C "$obj"
+	cd "$obj"
+	CC='ccache gcc' LIBBPF_FORCE=on LIBBPF_DIR=$libbpf ./configure
+	make "${jobs[@]}" SUBDIRS='lib ip tc'
+	put ip/ip tc/tc ;;
+*) die "usage: tools.sh libbpf|bpftool|iproute2 base|patched" ;;
+esac

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's first process: puts the host's root (9p, read-only) under a few file systems of its own, runs one command
+ * there and hands its output and exit status to the host, each through a virtio port of its own.
+ *
+ * /spec, from vm.sh, holds strings that end in NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"),
+ * rows and columns of the terminal, working directory, a directory that must stay visible, command, then environment.
+ *
+ * The command gets pipes, not the ports: a port can be open only once, and 'echo >/dev/stderr' opens it again.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void end(void)
+{
+	sync();
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+/* Nothing is told to the host but this, on the console: without a status it takes the guest for dead. */
+static void die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "init: ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, ": %s\n", strerror(errno));
+	va_end(args);
+	end();
+}
+
+
+static void must_mount(const char *type, const char *at, unsigned long flags, const char *options)
+{
+	if (mount(type, at, type, flags, options))
+		die("mount %s at %s", type, at);
+}
+
+static void make_path(char *path)
+{
+	for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = 0;
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	mkdir(path, 0755);
+}
+
+static const char *next_string(char **at)
+{
+	char *string = *at;
+
+	*at += strlen(string) + 1;
+	return string;
+}
+
+/* The host's directories that a tmpfs would hide, such as a clone under /tmp, are put back on top of it. */
+static void keep_visible(const char *const *paths, const int *fds, int count)
+{
+	for (int i = 0; i < count; i++) {
+		char from[64], to[PATH_MAX];
+		struct stat there, kept;
+
+		if (fds[i] < 0)
+			continue;
+		if (fstat(fds[i], &kept))
+			die("%s", paths[i]);
+		if (stat(paths[i], &there) || there.st_dev != kept.st_dev || there.st_ino != kept.st_ino) {
+			snprintf(from, sizeof(from), "/proc/self/fd/%d", fds[i]);
+			snprintf(to, sizeof(to), "%s", paths[i]);
+			make_path(to);
+			if (mount(from, to, NULL, MS_BIND | MS_REC, NULL))
+				die("bind %s", to);
+		}
+		close(fds[i]);
+	}
+}
+
+static void make_root(const char *const *keep, int count)
+{
+	static const char *const own[] = { "/tmp", "/run", "/mnt" };
+	int fds[count];
+
+	must_mount("proc", "/proc", 0, NULL);
+	if (mount("root", "/root", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
+		die("mount the host's root");
+	if (chdir("/root") || mount("/proc", "/root/proc", NULL, MS_MOVE, NULL) ||
+	    mount("/root", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		die("enter the host's root");
+
+	for (int i = 0; i < count; i++)
+		fds[i] = open(keep[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	must_mount("sysfs", "/sys", 0, NULL);
+	must_mount("devtmpfs", "/dev", 0, NULL);
+	mkdir("/dev/pts", 0755);
+	mkdir("/dev/shm", 01777);
+	must_mount("devpts", "/dev/pts", 0, "ptmxmode=0666");
+	must_mount("tmpfs", "/dev/shm", 0, "mode=1777");
+	must_mount("bpf", "/sys/fs/bpf", 0, NULL);
+	must_mount("debugfs", "/sys/kernel/debug", 0, NULL);
+	must_mount("tracefs", "/sys/kernel/tracing", 0, NULL);
+	must_mount("cgroup2", "/sys/fs/cgroup", 0, NULL);
+	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (mount("tmpfs", own[i], "tmpfs", 0, "mode=1777") && errno != ENOENT)
+			die("mount tmpfs at %s", own[i]);
+	keep_visible(keep, fds, count);
+
+	if (symlink("/proc/self/fd", "/dev/fd") || symlink("/proc/self/fd/0", "/dev/stdin") ||
+	    symlink("/proc/self/fd/1", "/dev/stdout") || symlink("/proc/self/fd/2", "/dev/stderr"))
+		die("links in /dev");
+}
+
+static void loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request))
+		die("lo up");
+	close(fd);
+}
+
+/* The virtio port that vm.sh gave this name; ports appear a moment after their bus. */
+static int open_port(const char *wanted)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		DIR *dir = opendir("/sys/class/virtio-ports");
+		struct dirent *entry;
+
+		while (dir && (entry = readdir(dir))) {
+			char path[PATH_MAX], name[64] = "";
+			int fd;
+
+			snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry->d_name);
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+			if (fd < 0)
+				continue;
+			if (read(fd, name, sizeof(name) - 1) < 0)
+				name[0] = 0;
+			close(fd);
+			name[strcspn(name, "\n")] = 0;
+			if (strcmp(name, wanted))
+				continue;
+			closedir(dir);
+			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
+			fd = open(path, O_RDWR | O_CLOEXEC);
+			if (fd < 0)
+				die("%s", path);
+			return fd;
+		}
+		if (dir)
+			closedir(dir);
+		usleep(10000);
+	}
+	errno = ENODEV;
+	die("virtio port %s", wanted);
+	return -1;
+}
+
+static void write_all(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t done = write(fd, data, size);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			die("write to the host");
+		data += done;
+		size -= done;
+	}
+}
+
+/* Move what is there; false at the end of the stream and when there is nothing. */
+static bool relay(int from, int to)
+{
+	static char buffer[65536];
+	ssize_t got = read(from, buffer, sizeof(buffer));
+
+	if (got > 0)
+		write_all(to, buffer, got);
+	return got > 0;
+}
+
+static void on_child(int signal)
+{
+	(void)signal;
+}
+
+int main(void)
+{
+	static char spec[1 << 20];
+	const char *mode, *rows, *columns, *cwd, *keep[2], *command, *tool = "/bin/bash";
+	int in[2] = { -1, -1 }, out[2], err[2], ports[2], status_port, fd, status = 0;
+	sigset_t chld, none;
+	char *at = spec, line[64];
+	bool shell, merge;
+	pid_t child;
+
+	fd = open("/spec", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, spec, sizeof(spec) - 2) < 0)
+		die("/spec");
+	close(fd);
+	mode = next_string(&at);
+	rows = next_string(&at);
+	columns = next_string(&at);
+	cwd = next_string(&at);
+	keep[0] = next_string(&at);
+	keep[1] = cwd;
+	command = next_string(&at);
+	clearenv();
+	while (*at)
+		putenv((char *)next_string(&at));
+	shell = !strcmp(mode, "shell");
+	merge = shell || !strcmp(mode, "merge");
+
+	umask(0);
+	mkdir("/proc", 0755);
+	mkdir("/root", 0755);
+	make_root(keep, 2);
+	umask(022);
+	loopback_up();
+	sethostname("guest", 5);
+
+	status_port = open_port("status");
+	ports[0] = open_port("out");
+	ports[1] = merge ? ports[0] : open_port("err");
+
+	sigemptyset(&none);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
+	signal(SIGCHLD, on_child);
+
+	if (shell) {
+		struct winsize size = { .ws_row = atoi(rows), .ws_col = atoi(columns) };
+
+		out[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+		if (out[0] < 0 || grantpt(out[0]) || unlockpt(out[0]))
+			die("pseudo terminal");
+		out[1] = open(ptsname(out[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+		if (out[1] < 0 || (size.ws_row && ioctl(out[1], TIOCSWINSZ, &size)))
+			die("pseudo terminal");
+		in[0] = out[1];
+	} else {
+		in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (in[0] < 0 || pipe2(out, O_CLOEXEC))
+			die("pipe");
+	}
+	err[0] = -1;
+	err[1] = out[1];
+	if (!merge && pipe2(err, O_CLOEXEC))
+		die("pipe");
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	if (!merge)
+		fcntl(err[0], F_SETFL, O_NONBLOCK);
+
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child) {
+		signal(SIGCHLD, SIG_DFL);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		setsid();
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		dup2(err[1], 2);
+		if (shell)
+			ioctl(0, TIOCSCTTY, 0);
+		if (chdir(cwd))
+			fprintf(stderr, "no %s in the guest, starting in /: %s\n", cwd, strerror(errno));
+		if (shell)
+			execl(tool, "bash", "-i", NULL);
+		else
+			execl(tool, "bash", "-c", command, NULL);
+		fprintf(stderr, "%s: %s\n", tool, strerror(errno));
+		_exit(127);
+	}
+	close(out[1]);
+	if (!merge)
+		close(err[1]);
+
+	for (bool done = false; !done;) {
+		struct pollfd poll_fds[] = {
+			{ .fd = out[0], .events = POLLIN },
+			{ .fd = err[0], .events = POLLIN },
+			{ .fd = shell ? ports[0] : -1, .events = POLLIN },
+		};
+		int ended;
+		pid_t pid;
+
+		ppoll(poll_fds, 3, NULL, &none);
+		/* A stream that every writer has closed would wake the poll for ever. */
+		if (poll_fds[0].revents && !relay(out[0], ports[0]) && !shell && !(poll_fds[0].revents & POLLIN))
+			out[0] = -1;
+		if (poll_fds[1].revents && !relay(err[0], ports[1]) && !(poll_fds[1].revents & POLLIN))
+			err[0] = -1;
+		if (poll_fds[2].revents & POLLIN)
+			relay(ports[0], out[0]);
+		while ((pid = waitpid(-1, &ended, WNOHANG)) > 0) {
+			if (pid == child) {
+				status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+				done = true;
+			}
+		}
+	}
+	/* What it left running must not write on while the rest of its output is on its way. */
+	kill(-1, SIGKILL);
+	while (out[0] >= 0 && relay(out[0], ports[0]))
+		;
+	while (err[0] >= 0 && relay(err[0], ports[1]))
+		;
+
+	fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
+	memset(line, 0, sizeof(line));
+	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
+		die("tainted");
+	dprintf(status_port, "%d %s", status, line);
+	end();
+}

@@ -1,0 +1,21 @@
+# Every version, suite and minimum that this project depends on. Read by make and by the scripts: NAME := value, no more.
+
+# The kernel: the Debian package linux-source-$(KERNEL_SERIES), and the point release that the series were made on.
+KERNEL_SERIES := 7.3
+KERNEL_VERSION := 7.3.4
+KERNEL_SUITE := trixie-backports
+
+# iproute2: the upstream tarball of Debian's source package.
+IPROUTE2_SERIES := 7.2
+IPROUTE2_VERSION := 7.2.0
+IPROUTE2_SUITE := testing
+
+# Minimum tools. What Debian 12 has is enough.
+MIN_GCC := 12
+MIN_CLANG := 14
+MIN_PAHOLE := 1.24
+MIN_QEMU := 7.0
+
+# Gigabytes: what a full build needs, and the two downloads.
+DISK_BUILD := 10
+DISK_CACHE := 1
