@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * attach [OPTION]... WHERE OBJECT [DEV]...: a loader that uses libbpf
+ *
+ * Loads OBJECT, attaches its program "entry" WHERE (xdp, xdpgeneric, xdpdrv,
+ * ingress, egress, or load for nowhere) on each DEV, and exits.
+ *
+ *   -h		hold the maps
+ *   -b		bind jmp_deep to the entry program first, which itself does not
+ *		use it
+ *   -p PATH	pin the entry program
+ *   -s		stay: print "attached", then wait to be killed
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <err.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void attach_xdp(int ifindex, int fd, __u32 flags, bool hold)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .hold_maps = hold);
+
+	if (bpf_xdp_attach(ifindex, fd, flags, &opts))
+		err(1, "bpf_xdp_attach");
+}
+
+static void attach_tc(int ifindex, int fd, enum bpf_tc_attach_point where,
+		      bool hold)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = where);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = fd, .hold_maps = hold);
+
+	if (bpf_tc_hook_create(&hook) && errno != EEXIST)
+		err(1, "bpf_tc_hook_create");
+	if (bpf_tc_attach(&hook, &opts))
+		err(1, "bpf_tc_attach");
+}
+
+static void attach(const char *where, const char *dev, int fd, bool hold)
+{
+	int ifindex = if_nametoindex(dev);
+
+	if (!ifindex)
+		err(1, "%s", dev);
+	if (!strcmp(where, "xdp"))
+		attach_xdp(ifindex, fd, 0, hold);
+	else if (!strcmp(where, "xdpgeneric"))
+		attach_xdp(ifindex, fd, XDP_FLAGS_SKB_MODE, hold);
+	else if (!strcmp(where, "xdpdrv"))
+		attach_xdp(ifindex, fd, XDP_FLAGS_DRV_MODE, hold);
+	else if (!strcmp(where, "ingress"))
+		attach_tc(ifindex, fd, BPF_TC_INGRESS, hold);
+	else if (!strcmp(where, "egress"))
+		attach_tc(ifindex, fd, BPF_TC_EGRESS, hold);
+	else
+		errx(2, "%s: no such place to attach to", where);
+}
+
+static struct bpf_object *load(const char *path)
+{
+	struct bpf_program *prog;
+	struct bpf_object *obj;
+	bool tc;
+
+	obj = bpf_object__open(path);
+	if (!obj)
+		err(1, "%s", path);
+	/* The section of the entry program is iproute2's default, of which
+	 * libbpf does not know the type.
+	 */
+	prog = bpf_object__find_program_by_name(obj, "entry");
+	if (!prog)
+		errx(1, "%s: no program named entry", path);
+	tc = !strcmp(bpf_program__section_name(prog), "classifier");
+	bpf_object__for_each_program(prog, obj) {
+		bpf_program__set_type(prog, tc ? BPF_PROG_TYPE_SCHED_CLS :
+						 BPF_PROG_TYPE_XDP);
+		bpf_program__set_expected_attach_type(prog, tc ? 0 : BPF_XDP);
+	}
+	if (bpf_object__load(obj))
+		err(1, "%s", path);
+	return obj;
+}
+
+static int program_fd(struct bpf_object *obj, const char *name)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
+
+	return bpf_program__fd(prog);
+}
+
+int main(int argc, char **argv)
+{
+	bool hold = false, bind = false, stay = false;
+	const char *pin = NULL, *where;
+	struct bpf_object *obj;
+	int opt, fd, i;
+
+	while ((opt = getopt(argc, argv, "hbsp:")) != -1) {
+		switch (opt) {
+		case 'h':
+			hold = true;
+			break;
+		case 'b':
+			bind = true;
+			break;
+		case 's':
+			stay = true;
+			break;
+		case 'p':
+			pin = optarg;
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (argc - optind < 2)
+		errx(2, "usage: attach [-hbs] [-p PATH] WHERE OBJECT [DEV]...");
+
+	where = argv[optind];
+	obj = load(argv[optind + 1]);
+	fd = program_fd(obj, "entry");
+	if (bind &&
+	    bpf_prog_bind_map(fd, bpf_object__find_map_fd_by_name(obj,
+								  "jmp_deep"),
+			      NULL))
+		err(1, "bpf_prog_bind_map");
+	if (pin && bpf_obj_pin(fd, pin))
+		err(1, "%s", pin);
+	for (i = optind + 2; i < argc; i++)
+		attach(where, argv[i], fd, hold);
+
+	if (stay) {
+		puts("attached");
+		fflush(stdout);
+		pause();
+	}
+	return 0;
+}

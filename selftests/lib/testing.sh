@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Sourced by each test, in the guest. A test is a file with functions named
+# case_*; run_cases, its last line, runs them in the order of the file and
+# reports in KTAP.
+#
+#            peer0  <-- veth -->  eth0
+#   sends frames to eth0          where programs are attached
+#
+# A case runs with errexit in a subshell, starts without any BPF object, and
+# has to leave none: "ids none" and a look at the kernel's log are part of its
+# verdict. What it acquires it gives back with "defer" on the next line.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+ksft=$top/build/src/linux/tools/testing/selftests
+objs=$top/build/selftests
+pins=/sys/fs/bpf
+PATH=$objs:$PATH
+DEADLINE=10 # seconds, for whatever is waited for
+
+# shellcheck disable=SC1091
+. "$ksft/kselftest/ktap_helpers.sh"
+# shellcheck disable=SC1091
+. "$ksft/net/lib.sh"
+
+fail()
+{
+	echo "FAIL: $*"
+	exit 1
+}
+
+# expect WHAT WANTED SEEN
+expect()
+{
+	[ "$2" = "$3" ] || fail "$1: expected '$2', saw '$3'"
+}
+
+# expect_text TEXT COMMAND...: COMMAND fails and prints TEXT
+expect_text()
+{
+	local text=$1 out; shift
+
+	! out=$("$@" 2>&1) || fail "'$*' was expected to fail: $out"
+	[[ $out == *"$text"* ]] || fail "'$*' said '$out', expected '$text'"
+}
+
+# absent TEXT COMMAND...: COMMAND succeeds and does not print TEXT
+absent()
+{
+	local text=$1 out; shift
+
+	out=$("$@") || fail "'$*' failed"
+	[[ $out != *"$text"* ]] || fail "'$*' said '$out', with '$text'"
+}
+
+# until_true WHAT COMMAND...: COMMAND succeeds before the deadline
+until_true()
+{
+	local what=$1; shift
+
+	busywait $((DEADLINE * 1000)) "$@" >/dev/null ||
+		fail "$what: not within $DEADLINE s"
+}
+
+# ---- devices ----------------------------------------------------------------
+
+# add_pair ethN: with peerN at the other end
+add_pair()
+{
+	local dev=$1 peer=${1/eth/peer}
+
+	ip link add "$dev" type veth peer name "$peer"
+	defer eval "ip link del $dev 2>/dev/null || :"
+	ip link set "$dev" up
+	ip link set "$peer" up
+}
+
+# Where frames have to leave so that a program attached at WHERE of DEV sees
+# them
+sender()
+{
+	local where=$1 dev=$2
+
+	case $where in
+	egress) echo "$dev" ;;
+	*) echo "${dev/eth/peer}" ;;
+	esac
+}
+
+# ---- programs ---------------------------------------------------------------
+
+object()
+{
+	case $1 in
+	xdp*) echo "$objs/xdp.bpf.o" ;;
+	*) echo "$objs/tc.bpf.o" ;;
+	esac
+}
+
+# attach_tool WHERE DEV [hold-maps]: as a user of ip and tc does it
+attach_tool()
+{
+	local where=$1 dev=$2; shift 2
+
+	case $where in
+	xdp*)
+		ip link set dev "$dev" "$where" obj "$(object "$where")" "$@"
+		;;
+	*)
+		tc qdisc show dev "$dev" | grep -q clsact ||
+			tc qdisc add dev "$dev" clsact
+		tc filter replace dev "$dev" "$where" prio 1 handle 1 bpf da \
+			obj "$(object "$where")" "$@"
+		;;
+	esac
+}
+
+# attach_lib WHERE DEV [hold-maps]: through libbpf, in a loader that is killed
+attach_lib()
+{
+	start_loader "$1" "${3:+-h}" -b -- "$2"
+	kill_loader
+}
+
+# start_loader WHERE OPTION... -- DEV...: a loader that stays
+start_loader()
+{
+	local where=$1 options=() fd; shift
+
+	while [ "$1" != -- ]; do
+		[ -z "$1" ] || options+=("$1")
+		shift
+	done
+	shift
+	coproc LOADER { exec attach -s "${options[@]}" "$where" \
+				"$(object "$where")" "$@"; }
+	# shellcheck disable=SC2153
+	loader=$LOADER_PID fd=${LOADER[0]}
+	defer eval "kill -KILL $loader 2>/dev/null || :"
+	read -r -t "$DEADLINE" -u "$fd" answer || answer='nothing'
+	expect "the loader's answer" attached "$answer"
+}
+
+kill_loader()
+{
+	kill -KILL "$loader"
+	wait "$loader" || :
+}
+
+detach()
+{
+	local where=$1 dev=$2
+
+	case $where in
+	xdp*) ip link set dev "$dev" "$where" off ;;
+	*) tc filter del dev "$dev" "$where" ;;
+	esac
+}
+
+show()
+{
+	local where=$1 dev=$2
+
+	case $where in
+	xdp*) ip -d link show dev "$dev" ;;
+	*) tc filter show dev "$dev" "$where" ;;
+	esac
+}
+
+prog_id()
+{
+	show "$@" | sed -nE 's/.*(prog\/xdp| bpf .*) id ([0-9]+).*/\2/p' | head -1
+}
+
+# ---- packets ----------------------------------------------------------------
+
+# counters PROG_ID: entered, missed, hit, deep_missed, deep_hit
+counters()
+{
+	# shellcheck disable=SC2046
+	local $(ids counts "$1") || return
+
+	# shellcheck disable=SC2154
+	echo "$entered $missed $hit $deep_missed $deep_hit"
+}
+
+seen_by()
+{
+	local seen
+
+	seen=$(counters "$1")
+	[ "${seen%% *}" -ge "$2" ]
+}
+
+# traffic WHERE DEV [COUNT]: what COUNT frames added to the counters
+traffic()
+{
+	local where=$1 dev=$2 count=${3:-10} prog before after i out=''
+
+	prog=$(prog_id "$where" "$dev")
+	# shellcheck disable=SC2207
+	before=($(counters "$prog"))
+	send "$(sender "$where" "$dev")" "$count"
+	until_true "$count frames at $where" \
+		seen_by "$prog" $((before[0] + count))
+	# shellcheck disable=SC2207
+	after=($(counters "$prog"))
+	for i in 0 1 2 3 4; do
+		out+="$((after[i] - before[i])) "
+	done
+	echo "${out% }"
+}
+
+tail_calls_hit()
+{
+	expect "$1 on $2: entered, missed, hit, deep missed, deep hit" \
+		"10 0 10 0 10" "$(traffic "$1" "$2")"
+}
+
+tail_calls_miss()
+{
+	expect "$1 on $2: entered, missed, hit, deep missed, deep hit" \
+		"10 10 0 0 0" "$(traffic "$1" "$2")"
+}
+
+emptied() { [ "$(ids filled "$1")" = 0 ]; }
+
+# The kernel empties arrays in a worker. Before "nothing was emptied" is
+# believed, see one emptied whose loader exited later.
+settle()
+{
+	local prog
+
+	attach -p "$pins/settle" load "$(object xdp)"
+	defer eval "rm -f $pins/settle"
+	prog=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1)
+	until_true "the array of a program that nothing holds is emptied" \
+		emptied "$prog"
+	rm "$pins/settle"
+}
+
+# ---- running ----------------------------------------------------------------
+
+# Whatever the kernel said of itself since the case began
+kernel_complaints()
+{
+	dmesg | sed -n "/=== $1\$/,\$p" | grep -E -m1 -A30 \
+		'WARNING|BUG|Oops|INFO: |possible |leak|refcount|general protection'
+}
+
+# Not to be called in a condition, which would switch errexit off in the case.
+run_case()
+{
+	local mark="$1 $RANDOM$RANDOM" status
+
+	echo "=== $mark" >/dev/kmsg
+	(
+		set -eEuo pipefail
+		trap 'set +ex; defer_scopes_cleanup' EXIT
+		set -x
+		"$1"
+	)
+	status=$?
+	ids none "$DEADLINE" || status=1
+	! kernel_complaints "$mark" || status=1
+	return "$status"
+}
+
+run_cases()
+{
+	local name log status
+
+	log=$(mktemp)
+	name=$(basename "$0" .sh)
+	ktap_print_header
+	# shellcheck disable=SC2046
+	set -- $(sed -n 's/^\(case_[a-z0-9_]*\)().*/\1/p' "$0")
+	ktap_set_plan $#
+	for case; do
+		run_case "$case" >"$log" 2>&1
+		status=$?
+		if [ "$status" = 0 ]; then
+			ktap_test_pass "$name: ${case#case_}"
+		else
+			# the trace, but for what functions do inside $( )
+			grep -v '^++' "$log" | sed 's/^/# /' | tail -n 60
+			ktap_test_fail "$name: ${case#case_}"
+		fi
+	done
+	ktap_finished
+}

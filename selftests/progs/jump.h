@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The jump table that all test objects have:
+ *
+ *   entry --jmp[0]--> target --jmp_deep[0]--> deep
+ *
+ * The entry program uses jmp only; jmp_deep belongs to a program that is
+ * itself only reached by a tail call. Each step is counted, and so is each
+ * tail call that fell through. Frames that no test sent are not counted.
+ */
+#ifndef JUMP_H
+#define JUMP_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define ETH_P_TEST	0x88b5	/* IEEE 802 local experimental */
+#define ETH_ALEN	6
+
+enum counter { ENTERED, MISSED, HIT, DEEP_MISSED, DEEP_HIT, COUNTERS };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counts SEC(".maps");
+
+static __always_inline void count(enum counter which)
+{
+	__u32 key = which;
+	__u64 *value = bpf_map_lookup_elem(&counts, &key);
+
+	if (value)
+		__sync_fetch_and_add(value, 1);
+}
+
+static __always_inline int is_test_frame(long data, long data_end)
+{
+	__be16 *proto = (void *)data + 2 * ETH_ALEN;
+
+	return (void *)(proto + 1) <= (void *)data_end &&
+	       *proto == bpf_htons(ETH_P_TEST);
+}
+
+/* One jump table for the context type CTX. ENTRY is the section of the entry
+ * program and TARGETS that of the others; a program ends with verdict PASS.
+ */
+#define JUMP_TABLE(CTX, ENTRY, TARGETS, PASS)				\
+	int target(CTX *ctx);						\
+	int deep(CTX *ctx);						\
+									\
+	struct {							\
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);			\
+		__uint(max_entries, 2);					\
+		__uint(key_size, sizeof(__u32));			\
+		__array(values, int (CTX *));				\
+	} jmp SEC(".maps") = { .values = { [0] = &target } };		\
+									\
+	struct {							\
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);			\
+		__uint(max_entries, 2);					\
+		__uint(key_size, sizeof(__u32));			\
+		__array(values, int (CTX *));				\
+	} jmp_deep SEC(".maps") = { .values = { [0] = &deep } };	\
+									\
+	SEC(ENTRY) int entry(CTX *ctx)					\
+	{								\
+		if (!is_test_frame(ctx->data, ctx->data_end))		\
+			return PASS;					\
+		count(ENTERED);						\
+		bpf_tail_call(ctx, &jmp, 0);				\
+		count(MISSED);						\
+		return PASS;						\
+	}								\
+									\
+	SEC(TARGETS) int target(CTX *ctx)				\
+	{								\
+		count(HIT);						\
+		bpf_tail_call(ctx, &jmp_deep, 0);			\
+		count(DEEP_MISSED);					\
+		return PASS;						\
+	}								\
+									\
+	SEC(TARGETS) int deep(CTX *ctx)					\
+	{								\
+		count(DEEP_HIT);					\
+		return PASS;						\
+	}								\
+									\
+	char _license[] SEC("license") = "GPL"
+
+#endif

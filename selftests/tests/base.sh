@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# KERNEL=base
+# A kernel without the flags says EINVAL, and the tools say what that means.
+# S15, and the control of everything else
+. "$(dirname "$0")/../lib/testing.sh"
+
+PATH=$top/build/tools/patched:$PATH
+
+case_xdp_flag_is_unknown()
+{
+	add_pair eth0
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -p "$pins/entry" --
+	expect "the kernel's answer" EINVAL \
+		"$(nlflags xdp eth0 "$pins/entry" 0x20)"
+	absent prog/xdp ip link show dev eth0
+	kill_loader
+	rm "$pins/entry"
+}
+
+case_tc_flag_is_unknown()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -f "$pins/entry"
+	start_loader ingress -p "$pins/entry" --
+	expect "the kernel's answer" EINVAL \
+		"$(nlflags tc eth0 "$pins/entry" 0x3)"
+	absent bpf tc filter show dev eth0 ingress
+	kill_loader
+	rm "$pins/entry"
+}
+
+case_ip_says_so()
+{
+	add_pair eth0
+	expect_text "kernel cannot hold maps" \
+		ip link set dev eth0 xdp obj "$(object xdp)" hold-maps
+	absent prog/xdp ip link show dev eth0
+}
+
+case_tc_says_so()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	expect_text "kernel cannot hold maps" \
+		tc filter add dev eth0 ingress bpf da obj "$(object tc)" \
+		hold-maps
+	absent bpf tc filter show dev eth0 ingress
+}
+
+case_libbpf_says_so()
+{
+	add_pair eth0
+	expect_text "kernel cannot hold maps" attach -h xdp "$(object xdp)" eth0
+	expect_text "kernel cannot hold maps" attach -h ingress "$(object tc)" eth0
+	absent prog/xdp ip link show dev eth0
+}
+
+dies_with_loader()
+{
+	add_pair eth0
+	attach_tool "$1" eth0
+	until_true "the array is emptied" emptied "$(prog_id "$1" eth0)"
+	tail_calls_miss "$1" eth0
+	detach "$1" eth0
+}
+
+case_xdp_dies_with_loader() { dies_with_loader xdpdrv; }
+case_tc_dies_with_loader() { dies_with_loader ingress; }
+
+run_cases

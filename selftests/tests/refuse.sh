@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What cannot be held is refused, with a reason, and changes nothing. S6, S11
+. "$(dirname "$0")/../lib/testing.sh"
+
+HOLD_XDP=0x20 HW_MODE=0x8 DRV_MODE=0x4 UNKNOWN_XDP=0x40
+DIRECT=0x1 HOLD_TC=0x2 UNKNOWN_TC=0x4 SKIP_SW=0x2
+
+answer()
+{
+	expect "the answer to nlflags ${*:2}" "$1" "$(nlflags "${@:2}")"
+}
+
+# A held program at WHERE, which also is pinned; the loader is gone.
+held_and_pinned()
+{
+	local where=$1
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -f "$pins/entry"
+	start_loader "$where" -h -b -p "$pins/entry" -- eth0
+	kill_loader
+	settle
+	tail_calls_hit "$where" eth0
+}
+
+still_held()
+{
+	settle
+	tail_calls_hit "$1" eth0
+	show "$1" eth0 | grep hold-maps
+	rm "$pins/entry"
+}
+
+case_xdp_unknown_bits()
+{
+	held_and_pinned xdpdrv
+	answer EINVAL xdp eth0 "$pins/entry" $((UNKNOWN_XDP | DRV_MODE))
+	answer EINVAL xdp eth0 "$pins/entry" \
+		$((UNKNOWN_XDP | HOLD_XDP | DRV_MODE))
+	answer EINVAL xdp eth0 -1 $((UNKNOWN_XDP | DRV_MODE))
+	still_held xdpdrv
+}
+
+case_xdp_offload()
+{
+	local reason="EOPNOTSUPP Offloaded programs can't hold prog arrays"
+
+	held_and_pinned xdpdrv
+	answer "$reason" xdp eth0 "$pins/entry" $((HW_MODE | HOLD_XDP))
+	# the control: without the flag it is the driver that says no
+	expect "offload without the flag" EINVAL \
+		"$(nlflags xdp eth0 "$pins/entry" $((HW_MODE)) | cut -d' ' -f1)"
+	still_held xdpdrv
+}
+
+# Callers pass the same flags to attach and to detach.
+case_xdp_detach_ignores_flag()
+{
+	held_and_pinned xdpdrv
+	answer ok xdp eth0 -1 $((DRV_MODE | HOLD_XDP))
+	answer ok xdp eth0 -1 $((HW_MODE | HOLD_XDP))
+	absent prog/xdp show xdpdrv eth0
+	rm "$pins/entry"
+}
+
+case_tc_unknown_bits()
+{
+	held_and_pinned ingress
+	answer EINVAL tc eth0 "$pins/entry" $((UNKNOWN_TC | DIRECT))
+	answer EINVAL tc eth0 "$pins/entry" \
+		$((UNKNOWN_TC | HOLD_TC | DIRECT))
+	still_held ingress
+}
+
+case_tc_classic()
+{
+	held_and_pinned ingress
+	answer "EINVAL Classic BPF has no maps to hold" \
+		tc eth0 classic $((HOLD_TC))
+	# the control: a classic filter without the flag is fine
+	answer ok tc eth0 classic 0
+	tc filter del dev eth0 ingress prio 1
+	still_held ingress
+}
+
+case_tc_skip_sw()
+{
+	local reason="EOPNOTSUPP Offloaded programs can't hold prog arrays"
+
+	held_and_pinned ingress
+	answer "$reason" tc eth0 "$pins/entry" $((HOLD_TC | DIRECT)) $((SKIP_SW))
+	still_held ingress
+}
+
+case_ip_xdpoffload()
+{
+	add_pair eth0
+	expect_text "xdpoffload cannot hold maps" ip link set dev eth0 xdpoffload \
+		obj "$(object xdp)" hold-maps
+	absent prog/xdp show xdp eth0
+}
+
+case_tc_tool_skip_sw()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	expect_text hold-maps tc filter add dev eth0 ingress bpf skip_sw da \
+		obj "$(object tc)" hold-maps
+	absent bpf show ingress eth0
+}
+
+case_tc_tool_classic()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	expect_text hold-maps tc filter add dev eth0 ingress bpf \
+		bytecode '1,6 0 0 4294967295' hold-maps
+	absent bpf show ingress eth0
+}
+
+run_cases

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# One program on several devices, and a program in its own array. S5, S9
+. "$(dirname "$0")/../lib/testing.sh"
+
+# on_two WHERE: held by two attachments until the last one ends
+on_two()
+{
+	local where=$1
+
+	add_pair eth0
+	add_pair eth1
+	start_loader "$where" -b -- eth0 eth1
+	kill_loader
+	until_true "without the flag the array is emptied" \
+		emptied "$(prog_id "$where" eth0)"
+	tail_calls_miss "$where" eth0
+	tail_calls_miss "$where" eth1
+	detach "$where" eth0
+	detach "$where" eth1
+	ids none "$DEADLINE"
+
+	start_loader "$where" -h -b -- eth0 eth1
+	kill_loader
+	settle
+	tail_calls_hit "$where" eth0
+	tail_calls_hit "$where" eth1
+	detach "$where" eth0
+	settle
+	tail_calls_hit "$where" eth1
+	detach "$where" eth1
+}
+
+case_xdp_native_two_devices() { on_two xdpdrv; }
+case_xdp_generic_two_devices() { on_two xdpgeneric; }
+
+case_tc_ingress_two_devices() { on_two ingress; }
+case_tc_egress_two_devices() { on_two egress; }
+
+# A held and an unheld attachment of one program: the held one counts.
+case_held_and_unheld()
+{
+	add_pair eth0
+	add_pair eth1
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -b -p "$pins/entry" --
+	ip link set dev eth0 xdpdrv pinned "$pins/entry" hold-maps
+	ip link set dev eth1 xdpgeneric pinned "$pins/entry"
+	kill_loader
+	settle
+	tail_calls_hit xdpdrv eth0
+	tail_calls_hit xdpgeneric eth1
+	detach xdpdrv eth0
+	until_true "the last hold ends" emptied "$(prog_id xdpgeneric eth1)"
+	tail_calls_miss xdpgeneric eth1
+	detach xdpgeneric eth1
+	rm "$pins/entry"
+}
+
+# The circular reference that stopped the RFC of 2023: program in array, array
+# used by program. All of it is freed at the end of the attachment.
+case_program_in_its_own_array()
+{
+	object() { echo "$objs/self.bpf.o"; }
+
+	add_pair eth0
+	attach_tool xdpdrv eth0
+	until_true "without the flag the array is emptied" \
+		emptied "$(prog_id xdpdrv eth0)"
+	expect "entered, missed, hit" "10 10 0 0 0" "$(traffic xdpdrv eth0)"
+	detach xdpdrv eth0
+	ids none "$DEADLINE"
+
+	attach_tool xdpdrv eth0 hold-maps
+	# a decoy that is not in its own array
+	object() { echo "$objs/xdp.bpf.o"; }
+	settle
+	expect "entered, missed, hit" "10 0 10 0 0" "$(traffic xdpdrv eth0)"
+	detach xdpdrv eth0
+	ids none "$DEADLINE"
+}
+
+run_cases
