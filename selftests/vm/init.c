@@ -99,7 +99,9 @@ static void keep_visible(const char *const *paths, const int *fds, int count)
 
 static void make_root(const char *const *keep, int count)
 {
-	static const char *const own[] = { "/tmp", "/run", "/mnt" };
+	static const struct {
+		const char *at, *options;
+	} own[] = { { "/tmp", "mode=1777" }, { "/run", "mode=755" }, { "/mnt", "mode=755" } };
 	int fds[count];
 
 	must_mount("proc", "/proc", 0, NULL);
@@ -122,8 +124,8 @@ static void make_root(const char *const *keep, int count)
 	must_mount("tracefs", "/sys/kernel/tracing", 0, NULL);
 	must_mount("cgroup2", "/sys/fs/cgroup", 0, NULL);
 	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (mount("tmpfs", own[i], "tmpfs", 0, "mode=1777") && errno != ENOENT)
-			die("mount tmpfs at %s", own[i]);
+		if (mount("tmpfs", own[i].at, "tmpfs", 0, own[i].options) && errno != ENOENT)
+			die("mount tmpfs at %s", own[i].at);
 	keep_visible(keep, fds, count);
 
 	if (symlink("/proc/self/fd", "/dev/fd") || symlink("/proc/self/fd/0", "/dev/stdin") ||

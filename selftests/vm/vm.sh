@@ -66,9 +66,10 @@ ln "$build/vm/init" "$run/init" 2>/dev/null || cp "$build/vm/init" "$run/init"
 (cd "$run" && printf 'init\nspec\n' | cpio -o -H newc -R 0:0 --quiet >initrd)
 touch "$run/out" "$run/err" "$run/status"
 
+cpus=${VM_CPUS:-2}
 # Without ioeventfd a write by the guest is a write to the file before the guest goes on: nothing is lost at its end.
 qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -no-reboot
-	-machine pc "${accel[@]}" -smp "${VM_CPUS:-2}" -m "${VM_MEM:-$memory}"
+	-machine pc "${accel[@]}" -smp "$cpus,sockets=$cpus" -m "${VM_MEM:-$memory}"
 	-kernel "$image" -initrd "$run/initrd"
 	-append "console=ttyS0 panic=-1 reboot=t $append ${VM_APPEND:-}"
 	-fsdev 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap'
@@ -96,7 +97,7 @@ else
 	tail_pids+=($!)
 	tail -q -n +1 -s 0.1 -f --pid=$qemu_pid "$run/err" >&2 &
 	tail_pids+=($!)
-	wait $qemu_pid || status=$?
+	wait $qemu_pid 2>/dev/null || status=$?
 	qemu_pid=''
 	wait "${tail_pids[@]}" || true
 	tail_pids=()
@@ -107,8 +108,10 @@ if read -r code taint <"$run/status"; then
 	[ $((taint & 17056)) -eq 0 ] || say "vm: the guest's kernel warned (see build/log/${console##*/})"
 	exit "$code"
 fi
-if [ $status -eq 124 ] || [ $status -eq 137 ]; then
+if [ "$limit" -gt 0 ] && [ $SECONDS -ge "$limit" ]; then
 	what="did not end within $limit s" code=124
+elif [ $status -ge 128 ]; then
+	what="was killed (signal $((status - 128)))" code=125
 elif [ $status -ne 0 ]; then
 	what="could not be started ($(tail -n 1 "$run/qemu" 2>/dev/null))" code=125
 elif grep -q 'Kernel panic' "$console"; then
