@@ -70,4 +70,31 @@ dies_with_loader()
 case_xdp_dies_with_loader() { dies_with_loader xdpdrv; }
 case_tc_dies_with_loader() { dies_with_loader ingress; }
 
+# The control of late.sh: who opens an array while it is emptied loses what it
+# puts in,
+case_refilled_array_is_emptied()
+{
+	expect "still full" 0 "$(clear refill open)"
+}
+
+# and a reader of map ids stalls whoever needs used_maps_mutex, for as long as
+# it likes.
+case_reader_stalls_bind()
+{
+	local binder map
+
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -p "$pins/entry" --
+	map=$(ids | sed -n 's/^map \([0-9]*\) .* jmp_deep$/\1/p')
+	start_stall "$pins/entry"
+	bindmap "$pins/entry" "$map" &
+	binder=$!
+	until_true "bind waits for the mutex" \
+		grep -q '^State:.*D' "/proc/$binder/status"
+	kill -KILL "$stalled"
+	wait "$binder"
+	kill_loader
+	rm "$pins/entry"
+}
+
 run_cases

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * clear: what happens to a prog array around the moment in which it is emptied
+ *
+ *   clear reopen ROUNDS	open the array by its id and close it, over and
+ *				over, after its last file descriptor was closed
+ *				and before the worker that empties it ran
+ *   clear refill DEV|open	close the last file descriptor of an array so
+ *				large that emptying it takes time; while that
+ *				goes on, attach to DEV with the hold, or open
+ *				the array by its id; fill the last slot again,
+ *				and print whether it still is full (1) when
+ *				that time is over
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <err.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LARGE (4u << 20)
+#define DEADLINE 60 /* seconds */
+
+struct pair {
+	int prog, map;
+	__u32 map_id;
+};
+
+static int load(const struct bpf_insn *insns, size_t count)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = BPF_XDP);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "entry", "GPL", insns, count,
+			       &opts);
+
+	if (fd < 0)
+		err(1, "program");
+	return fd;
+}
+
+/* A program that returns XDP_TX: what the slots are filled with */
+static int load_target(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_TX },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return load(insns, 2);
+}
+
+/* An array, and a program that jumps through its last slot, or else returns
+ * XDP_PASS
+ */
+static struct pair make_pair(__u32 slots)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	struct pair pair;
+
+	pair.map = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "jmp", 4, 4, slots,
+				  NULL);
+	if (pair.map < 0 || bpf_map_get_info_by_fd(pair.map, &info, &len))
+		err(1, "prog array");
+	pair.map_id = info.id;
+
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_2,
+		  .src_reg = BPF_PSEUDO_MAP_FD, .imm = pair.map },
+		{},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3,
+		  .imm = slots - 1 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	pair.prog = load(insns, 6);
+	return pair;
+}
+
+/* Asks the program, not the array: to open that takes a user reference. */
+static bool hits(int prog)
+{
+	char packet[64] = {};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet,
+		    .data_size_in = sizeof(packet));
+
+	if (bpf_prog_test_run_opts(prog, &opts))
+		err(1, "bpf_prog_test_run_opts");
+	return opts.retval == XDP_TX;
+}
+
+static int reopen(long rounds)
+{
+	struct pair pair = make_pair(1);
+	int fd;
+
+	close(pair.map);
+	while (rounds--) {
+		fd = bpf_map_get_fd_by_id(pair.map_id);
+		if (fd < 0)
+			err(1, "map %u", pair.map_id);
+		close(fd);
+	}
+	return 0;
+}
+
+static void fill(__u32 map_id, __u32 slot, int prog)
+{
+	int fd = bpf_map_get_fd_by_id(map_id);
+
+	if (fd < 0 || bpf_map_update_elem(fd, &slot, &prog, BPF_ANY))
+		err(1, "fill slot %u", slot);
+	close(fd);
+}
+
+/* Returns when a large array that was closed in here is empty. */
+static void empty_another(int target)
+{
+	struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+	struct pair pair = make_pair(LARGE);
+	time_t end = time(NULL) + DEADLINE;
+
+	fill(pair.map_id, LARGE - 1, target);
+	close(pair.map);
+	while (hits(pair.prog)) {
+		if (time(NULL) > end)
+			errx(1, "nothing is emptied within %d s", DEADLINE);
+		nanosleep(&pause, NULL);
+	}
+	close(pair.prog);
+}
+
+static int refill(const char *dev)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .hold_maps = true);
+	struct pair pair = make_pair(LARGE);
+	int target = load_target();
+
+	close(pair.map);
+	if (!strcmp(dev, "open"))
+		pair.map = bpf_map_get_fd_by_id(pair.map_id);
+	else if (bpf_xdp_attach(if_nametoindex(dev), pair.prog, 0, &opts))
+		err(1, "attach to %s", dev);
+	fill(pair.map_id, LARGE - 1, target);
+
+	/* The worker has begun, and goes on beside the first one of these. */
+	empty_another(target);
+	empty_another(target);
+	printf("%d\n", hits(pair.prog));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "reopen"))
+		return reopen(strtol(argv[2], NULL, 0));
+	if (argc == 3 && !strcmp(argv[1], "refill"))
+		return refill(argv[2]);
+	errx(2, "usage: clear {reopen ROUNDS | refill DEV|open}");
+}

@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Arrays that come late, arrays that were emptied already, and readers that
+# stall. S8, S10, S14
+. "$(dirname "$0")/../lib/testing.sh"
+
+map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }
+
+# jmp_deep belongs to the tail-called program; bound to the entry program while
+# that is held, it stays when the tail-called program goes.
+case_bind_while_held()
+{
+	local key=(0 0 0 0) deep jmp
+
+	add_pair eth0
+	add_pair eth1
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -h -p "$pins/entry" -- eth0 eth1
+	jmp=$(map_named jmp) deep=$(map_named jmp_deep)
+	bindmap "$pins/entry" "$deep"
+	rm "$pins/entry"
+	kill_loader
+	settle
+	tail_calls_hit xdpdrv eth0
+	# nothing but the binding keeps the second array now
+	bpftool map delete id "$jmp" key "${key[@]}"
+	detach xdpdrv eth0
+	settle
+	expect "slots of the late array" 1 \
+		"$(bpftool map dump id "$deep" | grep -c '^key')"
+	detach xdpdrv eth1
+	ids none "$DEADLINE"
+}
+
+# The control: without the hold the bound array is emptied like the other.
+case_bind_without_hold()
+{
+	add_pair eth0
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -b -p "$pins/entry" -- eth0
+	rm "$pins/entry"
+	kill_loader
+	until_true "both arrays are emptied" \
+		emptied "$(prog_id xdpdrv eth0)"
+	detach xdpdrv eth0
+}
+
+# emptied_first WHERE: attach with the hold when the loader is gone for long
+emptied_first()
+{
+	local where=$1 out jmp
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -f "$pins/entry"
+	start_loader "$where" -p "$pins/entry" --
+	jmp=$(map_named jmp)
+	kill_loader
+	until_true "the array is emptied" no_slots "$jmp"
+	case $where in
+	xdp*)
+		out=$(ip link set dev eth0 "$where" pinned "$pins/entry" \
+			hold-maps 2>&1)
+		;;
+	*)
+		out=$(tc filter add dev eth0 "$where" bpf da \
+			pinned "$pins/entry" hold-maps 2>&1)
+		;;
+	esac
+	[[ $out == *"map id $jmp"*"refill it"* ]] ||
+		fail "no warning that names map $jmp: $out"
+	expect "misses" "10 10 0 0 0" "$(traffic "$where" eth0)"
+
+	# what is put in now stays
+	bpftool map update id "$jmp" key 0 0 0 0 value pinned "$pins/entry"
+	settle
+	expect "slots" 1 "$(ids filled "$(prog_id "$where" eth0)")"
+	rm "$pins/entry"
+	detach "$where" eth0
+}
+
+no_slots() { ! bpftool map dump id "$1" | grep '^key'; }
+
+case_xdp_emptied_first() { emptied_first xdpdrv; }
+case_tc_emptied_first() { emptied_first ingress; }
+
+# While the worker still walks a large array, the attach does not wait for it,
+# and what is put in after the attach stays.
+case_attach_while_emptied()
+{
+	add_pair eth0
+	expect "still full" 1 "$(clear refill eth0)"
+	detach xdpdrv eth0
+}
+
+case_open_while_emptied() { expect "still full" 1 "$(clear refill open)"; }
+
+# A process that keeps the kernel from copying map ids out to it does not keep
+# the network from being configured.
+case_reader_stalls()
+{
+	add_pair eth0
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -b -p "$pins/entry" --
+	start_stall "$pins/entry"
+	timeout "$DEADLINE" ip link set dev eth0 xdpdrv \
+		pinned "$pins/entry" hold-maps
+	kill_loader
+	settle
+	tail_calls_hit xdpdrv eth0
+	timeout "$DEADLINE" ip link set dev eth0 xdpdrv off
+	# and it still does
+	kill -KILL "$stalled"
+	wait "$stalled" || :
+	rm "$pins/entry"
+}
+
+# The map that a second clear leaked
+case_opened_while_emptied() { clear reopen 20000; }
+
+run_cases
