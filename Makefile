@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # hold-maps: three patch series, the kernels and tools built from them, and the guest that tests them. See 'make help'.
 include versions.mk
 

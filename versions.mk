@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # Every version, suite and minimum that this project depends on. Read by make and by the scripts: NAME := value, no more.
 
 # The kernel: the Debian package linux-source-$(KERNEL_SERIES), and the point release that the series were made on.

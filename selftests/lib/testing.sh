@@ -257,7 +257,7 @@ settle()
 # Whatever the kernel said of itself since the case began
 kernel_complaints()
 {
-	dmesg | sed -n "/=== $1\$/,\$p" | grep -E -m1 -A30 \
+	dmesg | sed "1,/=== $1\$/d" | grep -E -m1 -A30 \
 		'WARNING|BUG|Oops|INFO: |possible |leak|refcount|general protection'
 }
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # deps.sh: have everything that the build and the guest need. Says what is missing and what for, and installs it from
 # Debian: as root, or through sudo. Quiet and quick where nothing is missing.
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # fetch.sh linux|iproute2: print the path of that Debian source, downloaded first where the cache has none.
 #
 # Runs without root, and reads and changes nothing of the system's apt state: lists and cache are private, under build/.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # kernel.sh base|patched|debug: build that kernel and put what QEMU boots, vmlinux without its debug information, at
 # build/boot/NAME.
 #

@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: GPL-2.0-only
 # Sourced by the scripts beside it: where things are, versions.mk as shell variables, how to speak and to fail.
 set -euo pipefail
+shopt -s inherit_errexit
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 build=$top/build

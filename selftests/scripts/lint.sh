@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # lint.sh: what a reviewer's tools would say. checkpatch --strict on every patch (the sign-off is added by whoever posts
 # it: nothing else is waived), cover letters that count right, every byte back from apply and export, shellcheck.
 . "$(dirname "$0")/lib.sh"

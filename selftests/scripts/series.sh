@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # The patch series and the git trees that they live in. build/src holds
 #
 #   linux             pristine, one baseline commit        iproute2             the same
@@ -123,7 +124,7 @@ unpack() {
 
 # The baseline: unpacked beside its place, committed, and moved there when it is whole.
 baseline() {
-	local repo=$1 new=$src/.$1.new old=$src/.$1.old origin have want tree
+	local repo=$1 new=$src/.$1.new old=$src/.$1.old origin have want tree trees=()
 
 	rm -rf "$new" "$old"
 	origin=$(origin_of "$repo")
@@ -132,6 +133,7 @@ baseline() {
 		room "$build" "$DISK_BUILD" "The build"
 	fi
 	mkdir -p "$new" "$old"
+	trap 'rm -rf "$src"/.*.new' EXIT
 	unpack "$repo" "$new"
 	say "making build/src/$repo a git repository"
 	git -C "$new" init -q -b pristine
@@ -156,12 +158,13 @@ baseline() {
 
 	# Where there was another source before, nothing of it is given up until every series applies to the new one.
 	for tree in $worktrees; do
-		if [ ! -d "$src/$repo" ] || [ ! -d "$src/$tree" ] || [ "$(repo_of "$tree")" != "$repo" ]; then
-			continue
-		fi
+		if [ ! -d "$src/$tree" ] || [ "$(repo_of "$tree")" != "$repo" ]; then continue; fi
 		saved "$tree"
 		am "$tree" "$new" below >/dev/null
-		mv "$src/$tree" "$old"
+		trees+=("$src/$tree")
+	done
+	for tree in "${trees[@]}"; do
+		mv "$tree" "$old"
 	done
 	[ ! -d "$src/$repo" ] || mv "$src/$repo" "$old"
 	mv "$new" "$src/$repo"
@@ -298,7 +301,7 @@ as_files() {
 
 # write TREE RANGE NOTES DIR: the commits as patch files, the same bytes for everyone
 write() {
-	local tree=$1 range=$2 notes=$3 dir=$4 patch note commits i=0
+	local tree=$1 range=$2 notes=$3 dir=$4 patch note commits commit i=0
 
 	mkdir -p "$dir"
 	g "$tree" format-patch -q --zero-commit --no-signature --no-base --no-thread --no-attach --no-notes \
@@ -307,7 +310,8 @@ write() {
 		--subject-prefix="$(prefix_of "$tree")" -o "$dir" "$range"
 	mapfile -t commits < <(g "$tree" rev-list --reverse "$range")
 	for patch in $(patches_in "$dir"); do
-		note=$(g "$tree" notes --ref="$notes" show "${commits[i++]}" 2>/dev/null) || continue
+		commit=${commits[i++]}
+		note=$(g "$tree" notes --ref="$notes" show "$commit" 2>/dev/null) || continue
 		NOTE=$note awk '{ print } /^---$/ && !done { done = 1; print ENVIRON["NOTE"] "\n" }' "$patch" >"$patch.new"
 		mv "$patch.new" "$patch"
 	done

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # tools.sh libbpf|bpftool|iproute2 base|patched: build that part of the user space from the stock or the patched tree.
 #
 #   build/libbpf/NAME/usr/{include,lib64}    libbpf.a and its headers

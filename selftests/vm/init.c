@@ -293,7 +293,7 @@ int main(void)
 		if (chdir(cwd))
 			fprintf(stderr, "no %s in the guest, starting in /: %s\n", cwd, strerror(errno));
 		if (shell)
-			execl(tool, "bash", "-i", NULL);
+			execl(tool, "bash", "--norc", "-i", NULL);
 		else
 			execl(tool, "bash", "-c", command, NULL);
 		fprintf(stderr, "%s: %s\n", tool, strerror(errno));

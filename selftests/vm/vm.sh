@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
 # vm.sh COMMAND: run COMMAND in a guest, as root, in this directory of the host's files (read-only, with /tmp, /run and
 # /mnt of the guest's own). Standard output, standard error and exit status are the command's and nothing else's.
 # vm.sh --shell: an interactive one, on this terminal.
@@ -43,11 +44,11 @@ fi
 mkdir -p "$build/run" "$build/log"
 run=$(mktemp -d "$build/run/XXXXXX")
 console=$build/log/vm-$kernel-$(date +%Y%m%d-%H%M%S)-${run##*/}.log
-qemu_pid='' tail_pids=()
+qemu_pid='' helpers=()
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {
 	[ -z "$qemu_pid" ] || kill "$qemu_pid" 2>/dev/null || true
-	[ ${#tail_pids[@]} -eq 0 ] || kill "${tail_pids[@]}" 2>/dev/null || true
+	[ ${#helpers[@]} -eq 0 ] || kill "${helpers[@]}" 2>/dev/null || true
 	rm -rf "$run"
 	# Old logs go: the last 40 stay.
 	find "$build/log" -maxdepth 1 -name 'vm-*.log' -printf '%T@ %p\n' | sort -n | head -n -40 | cut -d ' ' -f 2- |
@@ -82,11 +83,16 @@ qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -no-reboot
 status=0
 if [ $mode = shell ]; then
 	qemu+=(-chardev 'stdio,id=out,signal=off' -device 'virtserialport,chardev=out,name=out')
-	# A terminal is passed through; from a pipe or a file, the end of the input ends the shell.
+	# A terminal is passed through. At the end of a pipe or a file the shell ends too; QEMU must not see that end, or it
+	# takes the port for closed.
 	if [ -t 0 ]; then
 		timeout --foreground "$limit" "${qemu[@]}" || status=$?
 	else
-		{ cat; printf '\n\004'; sleep "$limit"; } | timeout --foreground "$limit" "${qemu[@]}" || status=$?
+		mkfifo "$run/in"
+		exec 6<&0 7<>"$run/in"
+		{ cat; printf '\nexit\n'; } <&6 >&7 &
+		helpers+=($!)
+		timeout --foreground "$limit" "${qemu[@]}" <&7 || status=$?
 	fi
 else
 	qemu+=(-chardev "file,id=out,path=$run/out" -device 'virtserialport,chardev=out,name=out')
@@ -94,13 +100,13 @@ else
 	timeout -k 5 "$limit" "${qemu[@]}" </dev/null >"$run/qemu" 2>&1 &
 	qemu_pid=$!
 	tail -q -n +1 -s 0.1 -f --pid=$qemu_pid "$run/out" &
-	tail_pids+=($!)
+	helpers+=($!)
 	tail -q -n +1 -s 0.1 -f --pid=$qemu_pid "$run/err" >&2 &
-	tail_pids+=($!)
+	helpers+=($!)
 	wait $qemu_pid 2>/dev/null || status=$?
 	qemu_pid=''
-	wait "${tail_pids[@]}" || true
-	tail_pids=()
+	wait "${helpers[@]}" || true
+	helpers=()
 fi
 
 if read -r code taint <"$run/status"; then

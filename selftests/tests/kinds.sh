@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The other kinds of attachments and the ways out of them: a bond with slaves,
+# netdevsim, links, chains and shared blocks. S4, S11, S13
+. "$(dirname "$0")/../lib/testing.sh"
+
+entry_id() { ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1; }
+
+# stays_full: what entry_id names keeps its arrays
+stays_full()
+{
+	settle
+	expect "slots of program $1" "${2:-1}" "$(ids filled "$1")"
+}
+
+add_bond()
+{
+	ip link add bond7 type bond mode active-backup
+	defer eval "ip link del bond7 2>/dev/null || :"
+	add_pair eth0
+	add_pair eth1
+	for slave in eth0 eth1; do
+		ip link set "$slave" down
+		ip link set "$slave" master bond7
+	done
+	ip link set bond7 up
+}
+
+attach_bond()
+{
+	ip link set dev bond7 xdp obj "$(object xdp)" hold-maps
+	stays_full "$(entry_id)" 2
+	ip -d link show dev bond7 | grep hold-maps
+}
+
+case_bond_detach()
+{
+	add_bond
+	attach_bond
+	ip link set dev bond7 xdp off
+	ids none "$DEADLINE"
+}
+
+case_bond_slave_leaves()
+{
+	add_bond
+	attach_bond
+	ip link set eth1 nomaster
+	stays_full "$(entry_id)" 2
+	ip link set dev bond7 xdp off
+}
+
+case_bond_delete()
+{
+	add_bond
+	attach_bond
+	ip link del bond7
+	ids none "$DEADLINE"
+}
+
+# The control of the bond: the array is emptied without the flag.
+case_bond_without_flag()
+{
+	add_bond
+	ip link set dev bond7 xdp obj "$(object xdp)"
+	until_true "the array is emptied" emptied "$(entry_id)"
+	ip link set dev bond7 xdp off
+}
+
+add_netdevsim()
+{
+	echo "7 1" >/sys/bus/netdevsim/new_device
+	defer eval "echo 7 >/sys/bus/netdevsim/del_device 2>/dev/null || :"
+	until_true "the device is there" \
+		test -d /sys/bus/netdevsim/devices/netdevsim7/net
+	sim=$(ls /sys/bus/netdevsim/devices/netdevsim7/net)
+}
+
+case_netdevsim_native_detach()
+{
+	local sim
+
+	add_netdevsim
+	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	stays_full "$(entry_id)" 2
+	ip link set dev "$sim" xdpdrv off
+	ids none "$DEADLINE"
+}
+
+case_netdevsim_native_device_delete()
+{
+	local sim
+
+	add_netdevsim
+	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	stays_full "$(entry_id)" 2
+	echo 7 >/sys/bus/netdevsim/del_device
+	ids none "$DEADLINE"
+}
+
+# netdevsim can offload, and is refused all the same: with a program that was
+# loaded for it, which attaches without the flag (the control).
+case_netdevsim_offload_is_refused()
+{
+	local sim
+
+	add_netdevsim
+	defer rm -f "$pins/off"
+	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
+		offload_dev "$sim"
+	expect "the answer with the flag" \
+		"EOPNOTSUPP Offloaded programs can't hold prog arrays" \
+		"$(nlflags xdp "$sim" "$pins/off" $((0x8 | 0x20)))"
+	absent xdpoffload ip link show dev "$sim"
+	expect "the answer without the flag" ok \
+		"$(nlflags xdp "$sim" "$pins/off" 0x8)"
+	nlflags xdp "$sim" -1 $((0x8 | 0x20))
+	rm "$pins/off"
+}
+
+# A driver that refuses the next program: that is not held, and the one that
+# was attached before still is.
+case_driver_refuses()
+{
+	local sim first accept
+
+	add_netdevsim
+	accept=/sys/kernel/debug/netdevsim/netdevsim7/ports/0/bpf_xdpdrv_accept
+	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	first=$(entry_id)
+	stays_full "$first" 2
+	echo N >$accept
+	defer eval "echo Y >$accept"
+	expect_text "" ip -force link set dev "$sim" xdpdrv \
+		obj "$(object xdp)" hold-maps
+	until_true "the refused program is freed" \
+		test "$(ids | grep -c ' entry$')" = 1
+	stays_full "$first" 2
+	ip -d link show dev "$sim" | grep hold-maps
+	echo Y >$accept
+	ip link set dev "$sim" xdpdrv off
+}
+
+filter() { tc filter "$1" "${@:2}" bpf da obj "$(object tc)" hold-maps; }
+
+case_tc_chain_delete()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	filter add dev eth0 ingress chain 5 prio 3
+	stays_full "$(entry_id)" 2
+	tc filter show dev eth0 ingress chain 5 | grep hold-maps
+	tc chain del dev eth0 ingress chain 5
+	ids none "$DEADLINE"
+}
+
+case_tc_replace_by_handle()
+{
+	local first
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	filter add dev eth0 ingress prio 3 handle 7
+	first=$(entry_id)
+	stays_full "$first" 2
+	filter replace dev eth0 ingress prio 3 handle 7
+	until_true "the first program is freed" no_prog "$first"
+	stays_full "$(entry_id)" 2
+	tc filter del dev eth0 ingress prio 3 handle 7 bpf
+}
+
+no_prog() { ! ids | grep -q "^prog $1 "; }
+
+# Without a handle a second filter joins the first one; the priority goes as a
+# whole.
+case_tc_delete_by_priority()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	filter add dev eth0 ingress prio 3
+	filter add dev eth0 ingress prio 3
+	stays_full "$(entry_id)" 2
+	tc filter del dev eth0 ingress prio 3
+	ids none "$DEADLINE"
+}
+
+add_block()
+{
+	add_pair eth0
+	add_pair eth1
+	tc qdisc add dev eth0 ingress_block 22 clsact
+	tc qdisc add dev eth1 ingress_block 22 clsact
+	filter add block 22
+	prog=$(entry_id)
+	settle
+}
+
+frames_hit_on()
+{
+	local before after
+
+	before=$(counters "$prog")
+	send "$1" 10
+	until_true "10 frames" seen_by "$prog" $((${before%% *} + 10))
+	after=$(counters "$prog")
+	# shellcheck disable=SC2086
+	set -- $after
+	expect "all that entered went through both arrays" "$1 0 $1 0 $1" \
+		"$after"
+}
+
+case_tc_block_filter_delete()
+{
+	local prog
+
+	add_block
+	frames_hit_on peer0
+	frames_hit_on peer1
+	tc filter del block 22
+	ids none "$DEADLINE"
+}
+
+# The block, and with it the filter, stays until its last device goes.
+case_tc_block_devices_go()
+{
+	local prog
+
+	add_block
+	tc qdisc del dev eth0 clsact
+	stays_full "$prog" 2
+	frames_hit_on peer1
+	ip link del eth1
+	ids none "$DEADLINE"
+}
+
+run_cases
