@@ -72,7 +72,7 @@ cpus=${VM_CPUS:-2}
 qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -no-reboot
 	-machine pc "${accel[@]}" -smp "$cpus,sockets=$cpus" -m "${VM_MEM:-$memory}"
 	-kernel "$image" -initrd "$run/initrd"
-	-append "console=ttyS0 panic=-1 reboot=t $append ${VM_APPEND:-}"
+	-append "console=ttyS0 panic=-1 reboot=t bonding.max_bonds=0 dummy.numdummies=0 $append ${VM_APPEND:-}"
 	-fsdev 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap'
 	-device 'virtio-9p-pci,fsdev=root,mount_tag=root'
 	-device virtio-rng-pci
