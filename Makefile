@@ -23,6 +23,23 @@ kernels := base patched debug
 ifeq ($(filter $(KERNEL),$(kernels)),)
 $(error KERNEL=$(KERNEL) is none of: $(kernels))
 endif
+# What is wrong with the arguments is said before anything is built.
+ifneq ($(TIMEOUT),)
+ifneq ($(shell printf '%s' '$(TIMEOUT)' | tr -d 0-9),)
+$(error TIMEOUT=$(TIMEOUT) is not a number of seconds)
+endif
+endif
+tests := $(patsubst selftests/tests/%.sh,%,$(wildcard selftests/tests/*.sh))
+ifneq ($(T),)
+ifeq ($(filter $(T),$(tests)),)
+$(error there is no test T=$(T); there are: $(tests))
+endif
+endif
+ifneq ($(filter vm,$(MAKECMDGOALS)),)
+ifeq ($(strip $(RUN)),)
+$(error no command for the guest: make vm RUN='uname -a')
+endif
+endif
 tools_of = $(if $(filter base,$1),base,patched)
 guest_of = build/boot/$1 $(tools-$(call tools_of,$1)) build/vm/init
 tools-base := build/tools/base/ip build/tools/base/bpftool

@@ -257,6 +257,7 @@ settle()
 # Whatever the kernel said of itself since the case began
 kernel_complaints()
 {
+	dmesg | grep -q "=== $1\$" || { echo "the log has lost its mark"; return; }
 	dmesg | sed "1,/=== $1\$/d" | grep -E -m1 -A30 \
 		'WARNING|BUG|Oops|INFO: |possible |leak|refcount|general protection'
 }

@@ -132,7 +132,7 @@ baseline() {
 	if [ "$repo" = linux ]; then
 		room "$build" "$DISK_BUILD" "The build"
 	fi
-	mkdir -p "$new" "$old"
+	mkdir -p "$new"
 	trap 'rm -rf "$src"/.*.new' EXIT
 	unpack "$repo" "$new"
 	say "making build/src/$repo a git repository"
@@ -163,6 +163,7 @@ baseline() {
 		am "$tree" "$new" below >/dev/null
 		trees+=("$src/$tree")
 	done
+	mkdir -p "$old"
 	for tree in "${trees[@]}"; do
 		mv "$tree" "$old"
 	done

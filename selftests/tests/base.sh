@@ -15,8 +15,10 @@ case_xdp_flag_is_unknown()
 	expect "the kernel's answer" EINVAL \
 		"$(nlflags xdp eth0 "$pins/entry" 0x20)"
 	absent prog/xdp ip link show dev eth0
+	expect "the control" ok "$(nlflags xdp eth0 "$pins/entry" 0)"
 	kill_loader
 	rm "$pins/entry"
+	detach xdp eth0
 }
 
 case_tc_flag_is_unknown()
@@ -28,8 +30,10 @@ case_tc_flag_is_unknown()
 	expect "the kernel's answer" EINVAL \
 		"$(nlflags tc eth0 "$pins/entry" 0x3)"
 	absent bpf tc filter show dev eth0 ingress
+	expect "the control" ok "$(nlflags tc eth0 "$pins/entry" 0x1)"
 	kill_loader
 	rm "$pins/entry"
+	detach ingress eth0
 }
 
 case_ip_says_so()

@@ -81,6 +81,11 @@ case_netdevsim_native_detach()
 	local sim
 
 	add_netdevsim
+	ip link set dev "$sim" xdpdrv obj "$(object xdp)"
+	until_true "the array is emptied without the flag" \
+		emptied "$(entry_id)"
+	ip link set dev "$sim" xdpdrv off
+	ids none "$DEADLINE"
 	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
 	stays_full "$(entry_id)" 2
 	ip link set dev "$sim" xdpdrv off
@@ -131,17 +136,34 @@ case_driver_refuses()
 	stays_full "$first" 2
 	echo N >$accept
 	defer eval "echo Y >$accept"
-	expect_text "" ip -force link set dev "$sim" xdpdrv \
-		obj "$(object xdp)" hold-maps
-	until_true "the refused program is freed" \
-		test "$(ids | grep -c ' entry$')" = 1
+	expect_text "driver XDP disabled" ip -force link set \
+		dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	until_true "the refused program is freed" one_entry
 	stays_full "$first" 2
 	ip -d link show dev "$sim" | grep hold-maps
+	# the control: the same command when the driver accepts it
 	echo Y >$accept
+	ip -force link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	until_true "the first program is freed" no_prog "$first"
 	ip link set dev "$sim" xdpdrv off
 }
 
-filter() { tc filter "$1" "${@:2}" bpf da obj "$(object tc)" hold-maps; }
+one_entry() { [ "$(ids | grep -c ' entry$')" = 1 ]; }
+
+# filter VERB WHERE...: with the hold, after the control: the same without it
+filter()
+{
+	local prog
+
+	tc filter "$1" "${@:2}" bpf da obj "$(object tc)"
+	prog=$(entry_id)
+	until_true "the array is emptied without the flag" emptied "$prog"
+	case $1 in
+	add) tc filter del "${@:2}" ;;
+	esac
+	tc filter "$1" "${@:2}" bpf da obj "$(object tc)" hold-maps
+	until_true "the control is freed" no_prog "$prog"
+}
 
 case_tc_chain_delete()
 {
@@ -160,7 +182,8 @@ case_tc_replace_by_handle()
 
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
-	filter add dev eth0 ingress prio 3 handle 7
+	tc filter add dev eth0 ingress prio 3 handle 7 bpf da \
+		obj "$(object tc)" hold-maps
 	first=$(entry_id)
 	stays_full "$first" 2
 	filter replace dev eth0 ingress prio 3 handle 7
@@ -175,11 +198,16 @@ no_prog() { ! ids | grep -q "^prog $1 "; }
 # whole.
 case_tc_delete_by_priority()
 {
+	local first
+
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	filter add dev eth0 ingress prio 3
-	filter add dev eth0 ingress prio 3
+	first=$(entry_id)
+	tc filter add dev eth0 ingress prio 3 bpf da obj "$(object tc)" \
+		hold-maps
 	stays_full "$(entry_id)" 2
+	stays_full "$first" 2
 	tc filter del dev eth0 ingress prio 3
 	ids none "$DEADLINE"
 }

@@ -37,8 +37,10 @@ case_bind_without_hold()
 {
 	add_pair eth0
 	defer rm -f "$pins/entry"
-	start_loader xdpdrv -b -p "$pins/entry" -- eth0
+	start_loader xdpdrv -p "$pins/entry" -- eth0
+	bindmap "$pins/entry" "$(map_named jmp_deep)"
 	rm "$pins/entry"
+	expect "slots" 2 "$(ids filled "$(prog_id xdpdrv eth0)")"
 	kill_loader
 	until_true "both arrays are emptied" \
 		emptied "$(prog_id xdpdrv eth0)"
@@ -103,6 +105,7 @@ case_reader_stalls()
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -b -p "$pins/entry" --
 	start_stall "$pins/entry"
+	timeout "$DEADLINE" bindmap "$pins/entry" "$(map_named jmp)"
 	timeout "$DEADLINE" ip link set dev eth0 xdpdrv \
 		pinned "$pins/entry" hold-maps
 	kill_loader

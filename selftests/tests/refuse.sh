@@ -40,6 +40,8 @@ case_xdp_unknown_bits()
 	answer EINVAL xdp eth0 "$pins/entry" \
 		$((UNKNOWN_XDP | HOLD_XDP | DRV_MODE))
 	answer EINVAL xdp eth0 -1 $((UNKNOWN_XDP | DRV_MODE))
+	# the control: the same request with known bits
+	answer ok xdp eth0 "$pins/entry" $((DRV_MODE | HOLD_XDP))
 	still_held xdpdrv
 }
 
@@ -72,6 +74,13 @@ case_tc_unknown_bits()
 	answer EINVAL tc eth0 "$pins/entry" \
 		$((UNKNOWN_TC | HOLD_TC | DIRECT))
 	still_held ingress
+	# the control: the same request with known bits
+	attach -p "$pins/entry" load "$(object tc)"
+	tc filter del dev eth0 ingress
+	expect "the answer to known bits" ok \
+		"$(nlflags tc eth0 "$pins/entry" $((HOLD_TC | DIRECT)) |
+			cut -d' ' -f1)"
+	rm "$pins/entry"
 }
 
 case_tc_classic()
@@ -91,14 +100,26 @@ case_tc_skip_sw()
 
 	held_and_pinned ingress
 	answer "$reason" tc eth0 "$pins/entry" $((HOLD_TC | DIRECT)) $((SKIP_SW))
+	# the control: without the flag it is the device that cannot
+	absent "$reason" nlflags tc eth0 "$pins/entry" $((DIRECT)) $((SKIP_SW))
 	still_held ingress
+}
+
+# refuses TEXT COMMAND...: COMMAND says TEXT with hold-maps, and not without
+refuses()
+{
+	local text=$1 out; shift
+
+	expect_text "$text" "$@" hold-maps
+	out=$("$@" 2>&1) || :
+	[[ $out != *"$text"* ]] || fail "the control: '$*' said '$out'"
 }
 
 case_ip_xdpoffload()
 {
 	add_pair eth0
-	expect_text "xdpoffload cannot hold maps" ip link set dev eth0 xdpoffload \
-		obj "$(object xdp)" hold-maps
+	refuses "xdpoffload cannot hold maps" \
+		ip link set dev eth0 xdpoffload obj "$(object xdp)"
 	absent prog/xdp show xdp eth0
 }
 
@@ -106,8 +127,8 @@ case_tc_tool_skip_sw()
 {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
-	expect_text hold-maps tc filter add dev eth0 ingress bpf skip_sw da \
-		obj "$(object tc)" hold-maps
+	refuses "hardware cannot hold maps" \
+		tc filter add dev eth0 ingress bpf skip_sw da obj "$(object tc)"
 	absent bpf show ingress eth0
 }
 
@@ -115,9 +136,12 @@ case_tc_tool_classic()
 {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
-	expect_text hold-maps tc filter add dev eth0 ingress bpf \
+	expect_text "hold-maps goes with object-file or object-pinned" tc filter add dev eth0 ingress bpf \
 		bytecode '1,6 0 0 4294967295' hold-maps
 	absent bpf show ingress eth0
+	# the control
+	tc filter add dev eth0 ingress bpf bytecode '1,6 0 0 4294967295'
+	show ingress eth0 | grep bytecode
 }
 
 run_cases

@@ -121,7 +121,7 @@ elif [ $status -ge 128 ]; then
 elif [ $status -ne 0 ]; then
 	what="could not be started ($(tail -n 1 "$run/qemu" 2>/dev/null))" code=125
 elif grep -q 'Kernel panic' "$console"; then
-	what="panicked" code=125
+	what="panicked ($(grep -m 1 -o 'Kernel panic.*' "$console" | tr -d '\r'))" code=125
 else
 	what="died" code=125
 fi
