@@ -42,7 +42,9 @@ else
 	"$@" 2>&1 | tee "$log" | progress || status=$?
 fi
 if [ $status -ne 0 ]; then
-	say "error: $name failed; the end of build/log/$name.log:"
+	how=failed
+	[ $status -le 128 ] || how="was killed by signal $((status - 128)) ($(kill -l $((status - 128))))"
+	say "error: $name $how; the end of build/log/$name.log:"
 	{ grep -E '(error|Error|undefined reference|No space left|\*\*\*)' "$log" || true; } | head -n 8 | sed 's/^/    /' >&2
 	say "    ..."
 	tail -n 12 "$log" | sed 's/^/    /' >&2
