@@ -39,6 +39,8 @@ libbpf)
 	rm -rf "$libbpf" "$libbpf.new"
 	make "${jobs[@]}" -C "$kernel/tools/lib/bpf" CC='ccache gcc' OUTPUT="$obj/" DESTDIR="$libbpf.new" prefix=/usr \
 		install_lib install_headers install_pkgconfig
+	# install keeps the time of the object, which make must not take for older than its source
+	touch "$libbpf.new/usr/lib64/libbpf.a"
 	mv "$libbpf.new" "$libbpf" ;;
 bpftool)
 	# Any vmlinux with BTF does for the skeletons, with which bpftool names the processes that hold an object.
