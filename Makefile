@@ -2,11 +2,12 @@
 # hold-maps: three patch series, the kernels and tools built from them, and the guest that tests them. See 'make help'.
 include versions.mk
 
-# Which kernel 'make vm', 'make shell' and 'make kernel' mean: patched, base or debug.
+# Which kernel 'make vm', 'make shell' and 'make kernel' mean: patched, base or debug. 'make check' means all of them.
+only_on := $(KERNEL)
 KERNEL ?= patched
 V ?=
 
-MAKEFLAGS += --no-print-directory --no-builtin-rules
+MAKEFLAGS += --no-print-directory --no-builtin-rules -j$(shell nproc)
 SHELL := /bin/bash
 Q := $(if $(filter 1,$(V)),,@)
 scripts := selftests/scripts
@@ -120,9 +121,10 @@ demo: $(call guest_of,patched) selftests ## show the difference that hold-maps m
 	@selftests/demo/run
 
 # Only the kernels that the chosen tests run on are built.
-check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(shell selftests/run --kernels $(T) 2>/dev/null)),$(call guest_of,$(kernel))) \
-       $(tools-patched) selftests ## run every test, or T=name alone
-	@selftests/run $(T)
+kernels_of_check = $(shell KERNEL=$(only_on) selftests/run --kernels $(T) 2>/dev/null)
+check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)),$(call guest_of,$(kernel))) \
+       $(tools-patched) selftests ## run every test, or T=name alone, on all kernels or on KERNEL
+	@KERNEL=$(only_on) selftests/run $(T)
 
 lint: $(states) ## checkpatch, apply/export round trip, shellcheck
 	$(Q)$(scripts)/lint.sh

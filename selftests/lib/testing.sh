@@ -17,6 +17,7 @@ objs=$top/build/selftests
 pins=/sys/fs/bpf
 PATH=$objs:$PATH
 DEADLINE=10 # seconds, for whatever is waited for
+[ "${KERNEL:-}" != debug ] || DEADLINE=60
 
 # shellcheck disable=SC1091
 . "$ksft/kselftest/ktap_helpers.sh"
@@ -238,28 +239,32 @@ tail_calls_miss()
 
 emptied() { [ "$(ids filled "$1")" = 0 ]; }
 
-# The kernel empties arrays in a worker. Before "nothing was emptied" is
-# believed, see one emptied whose loader exited later.
+# The kernel empties arrays in a worker, of the CPU that put the last uref.
+# Before "nothing was emptied" is believed, see one emptied on each CPU whose
+# loader exited later.
 settle()
 {
-	local prog
+	local cpu prog
 
-	attach -p "$pins/settle" load "$(object xdp)"
-	defer eval "rm -f $pins/settle"
-	prog=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1)
-	until_true "the array of a program that nothing holds is emptied" \
-		emptied "$prog"
-	rm "$pins/settle"
+	for ((cpu = 0; cpu < $(nproc); cpu++)); do
+		taskset -c "$cpu" attach -p "$pins/settle$cpu" load "$(object xdp)"
+		defer eval "rm -f $pins/settle$cpu"
+		prog=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1)
+		until_true "the array of a program that nothing holds is emptied" \
+			emptied "$prog"
+		rm "$pins/settle$cpu"
+	done
 }
 
 # ---- running ----------------------------------------------------------------
+
+complaints='WARNING|BUG|Oops|INFO: |possible |memory leaks|refcount|general protection'
 
 # Whatever the kernel said of itself since the case began
 kernel_complaints()
 {
 	dmesg | grep -q "=== $1\$" || { echo "the log has lost its mark"; return; }
-	dmesg | sed "1,/=== $1\$/d" | grep -E -m1 -A30 \
-		'WARNING|BUG|Oops|INFO: |possible |leak|refcount|general protection'
+	dmesg | sed "1,/=== $1\$/d" | grep -E -m1 -A30 "$complaints"
 }
 
 # Not to be called in a condition, which would switch errexit off in the case.
@@ -280,6 +285,7 @@ run_case()
 	return "$status"
 }
 
+# run_cases [CASE...]: those, or all of the file
 run_cases()
 {
 	local name log status
@@ -288,7 +294,8 @@ run_cases()
 	name=$(basename "$0" .sh)
 	ktap_print_header
 	# shellcheck disable=SC2046
-	set -- $(sed -n 's/^\(case_[a-z0-9_]*\)().*/\1/p' "$0")
+	[ $# -gt 0 ] ||
+		set -- $(sed -n 's/^\(case_[a-z0-9_]*\)().*/\1/p' "$0")
 	ktap_set_plan $#
 	for case; do
 		run_case "$case" >"$log" 2>&1
