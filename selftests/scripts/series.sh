@@ -156,12 +156,12 @@ baseline() {
 	case $repo in linux) want=$KERNEL_VERSION ;; iproute2) want=$IPROUTE2_VERSION ;; esac
 	[ "$have" = "$want" ] || say "notice: the source of $repo is $have; the series was made on $want."
 
-	# Where there was another source before, nothing of it is given up until every series applies to the new one.
+	# A source to which a series does not apply is not taken, and nothing of the one before is given up for it.
 	for tree in $worktrees; do
-		if [ ! -d "$src/$tree" ] || [ "$(repo_of "$tree")" != "$repo" ]; then continue; fi
+		if [ "$(repo_of "$tree")" != "$repo" ]; then continue; fi
 		saved "$tree"
 		am "$tree" "$new" below >/dev/null
-		trees+=("$src/$tree")
+		[ ! -d "$src/$tree" ] || trees+=("$src/$tree")
 	done
 	mkdir -p "$old"
 	for tree in "${trees[@]}"; do

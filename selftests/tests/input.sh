@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# KERNEL=host
+# What make and the scripts say to arguments, sources and machines that they
+# cannot use: one sentence, a status that is not 0, and nothing half-made that
+# the next run trips over. In a clone of its own, that has nothing built.
+
+. "$(dirname "$0")/../lib/testing.sh"
+
+# a clone without a build, and a cache with the sources that are there already
+new_clone()
+{
+	clone=$(mktemp -d "$top/build/input.XXXXXX")
+	defer rm -rf "$clone"
+	git -c safe.directory='*' clone -q --shared "$top" "$clone/hold-maps"
+	cp -a "$top/selftests" "$top/Makefile" "$top/versions.mk" "$clone/hold-maps"
+	cd "$clone/hold-maps"
+}
+
+# A tool that says another version of itself than there is, or fails
+fake()
+{
+	mkdir -p "$clone/bin"
+	printf '#!/bin/sh\n%s\n' "$2" >"$clone/bin/$1"
+	chmod +x "$clone/bin/$1"
+	PATH=$clone/bin:$PATH
+}
+
+plain() { env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u RUN -u T -u TIMEOUT "$@"; }
+
+# refused TEXT COMMAND...: with one line of reason, before anything is built
+refused()
+{
+	expect_text "$1" plain "${@:2}"
+	[ ! -e build/src ] || fail "'${*:2}' left build/src behind"
+}
+
+case_arguments()
+{
+	new_clone
+	refused "no command for the guest: make vm RUN=" make vm
+	refused "KERNEL=new is none of: base patched debug" \
+		make vm RUN=true KERNEL=new
+	refused "TIMEOUT=soon is not a number of seconds" \
+		make vm RUN=true TIMEOUT=soon
+	refused "there is no test T=none; there are:" make check T=none
+}
+
+case_source_that_is_none()
+{
+	new_clone
+	expect_text "KERNEL_SRC=/nowhere does not exist" \
+		plain make sources KERNEL_SRC=/nowhere
+	expect_text "is not a source tree of linux: it has no Makefile" \
+		plain make sources KERNEL_SRC="$clone/hold-maps/docs"
+	[ ! -e build/src/linux ] || fail "half a tree is left behind"
+}
+
+case_source_that_the_series_does_not_fit()
+{
+	local own=$top/build/src/iproute2
+
+	new_clone
+	mkdir "$clone/own"
+	git -C "$own" archive base | tar -x -C "$clone/own"
+	sed -i 's/xdp/other/g' "$clone/own/ip/iplink_xdp.c"
+	expect_text "does not apply to the source of iproute2" \
+		plain IPROUTE2_SRC="$clone/own" \
+		selftests/scripts/series.sh sync iproute2-patched
+	[ ! -e build/src/iproute2 ] || fail "the tree was taken all the same"
+	plain IPROUTE2_SRC="$own" selftests/scripts/series.sh sync iproute2-patched
+}
+
+case_old_qemu()
+{
+	new_clone
+	fake qemu-system-x86_64 'echo QEMU emulator version 5.2.0'
+	refused "qemu-system-x86_64 is version 5.2.0, and 7.0 or newer is needed" \
+		make sources
+}
+
+case_full_disk()
+{
+	new_clone
+	fake df 'echo x; echo /dev/x 9 9 2000000 9% /'
+	expect_text "needs 10 GB free under" plain make sources
+	[ ! -e build/src/linux ] || fail "half a tree is left behind"
+}
+
+case_missing_tool()
+{
+	new_clone
+	fake id 'echo 1000'
+	fake sudo 'exit 1'
+	sed -i 's/^gcc  /no-such-tool  /' selftests/scripts/deps.sh
+	refused "this needs root once: run 'apt-get update && apt-get install" \
+		make sources
+}
+
+run_cases
