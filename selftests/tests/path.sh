@@ -1,0 +1,314 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# KERNEL=host
+# Nothing in the packet path: what the compiler made of the base and of the
+# patched kernel is compared, function by function and structure by structure.
+# S1
+. "$(dirname "$0")/../lib/testing.sh"
+
+kernels=$top/build/kernel
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Where packets pass: in these functions not one instruction differs.
+path='
+net/core/dev.o		bpf_prog_run_generic_xdp do_xdp_generic generic_xdp_tx
+net/core/dev.o		__netif_receive_skb_core __netif_receive_skb_list_core
+net/core/dev.o		netif_receive_skb netif_rx_internal __dev_queue_xmit
+net/core/dev.o		tc_run
+net/core/filter.o	bpf_dispatcher_xdp_func
+net/core/filter.o	xdp_do_redirect xdp_do_redirect_frame xdp_do_flush
+net/core/filter.o	xdp_do_generic_redirect xdp_master_redirect
+net/core/filter.o	skb_do_redirect
+net/core/skmsg.o	sk_psock_msg_verdict
+kernel/bpf/cpumap.o	cpu_map_bpf_prog_run cpu_map_bpf_prog_run_xdp
+kernel/bpf/cpumap.o	cpu_map_bpf_prog_run_skb cpu_map_kthread_run
+kernel/bpf/cpumap.o	cpu_map_enqueue cpu_map_generic_redirect
+kernel/bpf/devmap.o	dev_map_bpf_prog_run bq_xmit_all dev_map_enqueue
+kernel/bpf/devmap.o	dev_map_enqueue_multi dev_map_generic_redirect
+kernel/bpf/devmap.o	dev_map_redirect_multi
+kernel/bpf/arraymap.o	array_map_lookup_elem array_map_gen_lookup
+net/sched/cls_bpf.o	cls_bpf_classify
+net/sched/cls_api.o	tcf_classify __tcf_classify
+net/sched/act_bpf.o	tcf_bpf_act
+drivers/net/veth.o	veth_xdp_rcv_one veth_xdp_rcv_skb veth_xdp_rcv
+drivers/net/veth.o	veth_poll veth_xdp_tx veth_xdp_xmit veth_xmit
+drivers/net/tun.o	tun_xdp_act tun_xdp_xmit tun_net_xmit
+drivers/net/bonding/bond_main.o	bond_xdp_xmit bond_xdp_get_xmit_slave
+'
+
+# The functions that may differ, each with those that it may be inlined into,
+# and why no packet passes there.
+may_differ='
+# empties a map: from a work, or when the map is freed
+kernel/bpf/arraymap.o	prog_array_map_clear prog_array_map_clear_deferred
+kernel/bpf/arraymap.o	prog_array_map_clear_elem bpf_fd_array_map_clear
+kernel/bpf/arraymap.o	perf_event_fd_array_map_free cgroup_fd_array_free
+kernel/bpf/arraymap.o	array_of_map_free
+# the bpf system call
+kernel/bpf/syscall.o	__sys_bpf bpf_prog_bind_map bpf_prog_get_info_by_fd
+kernel/bpf/syscall.o	bpf_prog_copy_map_ids
+# takes and ends a hold: attach and detach
+kernel/bpf/syscall.o	bpf_prog_hold_maps bpf_prog_put_dev
+kernel/bpf/syscall.o	bpf_prog_unhold_maps bpf_map_is_held_type
+net/core/filter.o	bpf_prog_hold_warn
+net/core/dev.o		dev_xdp_attach dev_xdp_set_hold dev_xdp_uninstall
+net/core/dev.o		unregister_netdevice_many_notify
+net/core/dev.o		bpf_xdp_link_update bpf_xdp_link_release
+net/core/dev.o		dev_xdp_detach_link
+net/sched/cls_bpf.o	cls_bpf_change cls_bpf_hold_maps
+net/sched/cls_bpf.o	__cls_bpf_delete_prog cls_bpf_free_parms
+# indexes dev->xdp_state for attach, detach and dumps
+net/core/dev.o		dev_xdp_install dev_xdp_prog_count dev_xdp_prog_id
+net/core/dev.o		dev_xdp_sb_prog_count
+# counts from another place of the device, or of the program, to a member that
+# moved: a neighbour is made, a link event handled, sysfs read or written; a
+# program is allocated, freed or looked up by an address in it
+net/core/neighbour.o	___neigh_create
+net/core/link_watch.o	__linkwatch_run_queue
+net/core/netdev_work.o	netdev_work_proc
+net/core/net-sysfs.o	gro_flush_timeout_show gro_flush_timeout_store
+net/core/net-sysfs.o	napi_defer_hard_irqs_show napi_defer_hard_irqs_store
+net/core/net-sysfs.o	netdev_phys_is_visible threaded_store
+kernel/bpf/core.o	bpf_prog_alloc_no_stats bpf_prog_free_deferred
+kernel/bpf/core.o	bpf_prog_ksym_find find_from_stack_cb
+kernel/bpf/core.o	search_bpf_extables
+# says the release of the kernel, which is another
+kernel/sys.o		override_release
+drivers/net/bonding/bond_procfs.o	bond_info_seq_show
+# dumps
+net/core/dev.o		dev_xdp_holds_maps bpf_xdp_link_fill_link_info
+net/core/rtnetlink.o	rtnl_xdp_fill rtnl_fill_ifinfo rtnl_xdp_size
+net/core/rtnetlink.o	if_nlmsg_size do_setlink
+net/sched/cls_bpf.o	cls_bpf_dump
+'
+
+# Without a guest there are no ids and no log to look at.
+run_case()
+{
+	(
+		set -eEuo pipefail
+		set -x
+		"$1"
+	)
+}
+
+# ---- functions --------------------------------------------------------------
+
+differences() { python3 "$top/selftests/lib/functions.py" "$@"; }
+
+# verdicts FILE: the answer of functions.py, without what the compiler adds to
+# the name of a clone
+verdicts()
+{
+	sed -E 's/\.(constprop|isra|part|cold)(\.[0-9]+)?//g; s/#[0-9]+$//' "$1"
+}
+
+# each LIST: the lines "object function" of a list from above
+each()
+{
+	awk '!/^#/ { for (i = 2; i <= NF; i++) print $1, $i }' <<<"$1" | sort -u
+}
+
+# compile KERNEL SOURCE OBJECT [FILE [OPTION...]]: as SOURCE of that kernel was
+# compiled, to another place, and from FILE. Nothing is written beside it.
+compile()
+(
+	local kernel=$1 source=$2 object=$3 file=${4:-../$2} command
+
+	set +x # the commands are long
+	command=$(cd "$kernels/$kernel/${source%/*}" &&
+		sed -n '1s/^savedcmd_[^ ]* := //p' \
+			".$(basename "$source" .c).o.cmd")
+	command=${command%% -c -o *}
+	command=${command#ccache }
+	command="${command/-Wp,-MMD,* -nostdinc/-nostdinc} ${*:5}"
+	cd "$kernels/$kernel"
+	eval "$command -c -o $object $file"
+)
+
+# planted SOURCE EXPRESSION: what differs when sed changed SOURCE like that
+planted()
+{
+	local source=$1 name file=$kernels/patched/source/$1
+
+	name=$(basename "$source" .c)
+	mkdir -p "$work/plain" "$work/planted"
+	# from one path, which is in the objects
+	cp "$file" "$work/$name.c"
+	compile patched "$source" "$work/plain/$name.o" "$work/$name.c"
+	sed -E "$2" "$file" >"$work/$name.c"
+	! cmp -s "$file" "$work/$name.c" ||
+		fail "nothing was planted in $source"
+	compile patched "$source" "$work/planted/$name.o" "$work/$name.c"
+	differences "$work/plain/$name.o" "$work/planted/$name.o" \
+		>"$work/verdicts"
+	verdicts "$work/verdicts" | sed '/^same /d' | sort -u
+}
+
+# A constant, a condition, the target of a call, an offset in a structure
+case_planted_changes_are_seen()
+{
+	expect "a constant in the tail call of the JIT" \
+		"changed bpf_jit_comp.o do_jit" \
+		"$(planted arch/x86/net/bpf_jit_comp.c \
+			's/(EMIT4\(0x48, 0x83, 0x38), MAX_TAIL_CALL_CNT\)/\1, 32)/')"
+	expect "a condition in generic XDP" \
+		"changed dev.o bpf_prog_run_generic_xdp" \
+		"$(planted net/core/dev.c \
+			'/^u32 bpf_prog_run_generic_xdp/,/^}/s/off != 0/off > 0/')"
+	expect "the target of a call in veth" \
+		"changed veth.o veth_xdp_rcv_one" \
+		"$(planted drivers/net/veth.c \
+			'/\*veth_xdp_rcv_one\(/,/^}/s/xdp_return_frame\(/xdp_return_frame_rx_napi(/')"
+	[[ $(planted net/sched/cls_bpf.c \
+		's/^struct cls_bpf_prog \{$/& struct bpf_prog_hold *first;/') == \
+		*"changed cls_bpf.o cls_bpf_classify"* ]] ||
+		fail "what moved in struct cls_bpf_prog was not seen"
+}
+
+case_nothing_else_differs()
+{
+	local struct
+
+	for struct in net_device bpf_prog_aux; do
+		moved "$kernels/base/vmlinux" "$kernels/patched/vmlinux" $struct
+	done | awk '$2 > 0 && $3 ~ /^[0-9]+$/ { print $1, $2, $3 }' \
+		>"$work/members"
+	differences "$kernels/base/" "$kernels/patched/" "$work/members" \
+		>"$work/functions"
+	verdicts "$work/functions" | awk '$1 !~ /^(same|moved)$/ { print $2, $3 }' |
+		sort -u >"$work/differ"
+	# the control: it is these kernels that were compared
+	grep -x 'net/core/dev.o dev_xdp_attach' "$work/differ"
+	grep -x 'net/sched/cls_bpf.o cls_bpf_change' "$work/differ"
+	expect "what differs and should not" "" \
+		"$(each "$may_differ" | comm -23 "$work/differ" -)"
+}
+
+case_the_packet_path_is_the_same()
+{
+	local object function
+
+	verdicts "$work/functions" >"$work/verdicts"
+	each "$path" >"$work/path"
+	while read -r object function; do
+		expect "$function in $object" same \
+			"$(awk -v o="$object" -v f="$function" \
+				'$2 == o && $3 == f { print $1 }' \
+				"$work/verdicts" | sort -u)"
+	done <"$work/path"
+}
+
+# It writes the tail calls. It looks at members of struct bpf_prog_aux that have
+# moved, but what it does with them is the same.
+case_the_jit_is_the_same()
+{
+	grep -x '[a-z]* arch/x86/net/bpf_jit_comp.o do_jit' "$work/functions"
+	expect "what differs in the JIT" "" \
+		"$(awk '$2 ~ /^arch\/x86\/net\// && $1 !~ /^(same|moved)$/' \
+			"$work/functions")"
+}
+
+# It is not in these kernels (BPF_JIT_ALWAYS_ON), so it is compiled for this.
+case_the_interpreter_is_the_same()
+{
+	local kernel
+
+	echo '#undef CONFIG_BPF_JIT_ALWAYS_ON' >"$work/interpreter.h"
+	for kernel in base patched; do
+		mkdir -p "$work/$kernel"
+		compile $kernel kernel/bpf/core.c "$work/$kernel/core.o" \
+			../kernel/bpf/core.c -include "$work/interpreter.h"
+	done
+	differences "$work/base/core.o" "$work/patched/core.o" \
+		"$work/members" >"$work/verdicts"
+	expect "the interpreter" "same" \
+		"$(awk '$3 ~ /^_*bpf_prog_run/ { print $1 }' "$work/verdicts" |
+			sort -u)"
+	grep -x 'same core.o ___bpf_prog_run' "$work/verdicts"
+}
+
+# ---- structures -------------------------------------------------------------
+
+# layout FILE [OPTION...]: pahole tells, too, of the kinds of BTF that it is too
+# old for, none of which is a structure's.
+layout() { pahole -F btf,dwarf "${@:2}" "$1" 2>"$work/pahole"; }
+
+# structures FILE: each structure in a line
+structures()
+{
+	layout "$1" | awk '
+		/^(struct|union) [^ ]+ \{$/ { text = name = $1 " " $2; next }
+		/^}/ { print text "\t" $0; text = ""; next }
+		text != "" && !/cacheline [0-9]+ boundary/ { text = text $0 }' | sort
+}
+
+# members FILE STRUCT: offset, size and declaration of each
+members()
+{
+	layout "$1" -C "$2" |
+		sed -nE 's#^\t([^\t].*[^ \t])[ \t]*/\* +([0-9]+)(:[ 0-9]+)? +([0-9]+) \*/$#\2 \4 \1\3#p' |
+		awk '{ $1 = $1 } $3 == "};" { $3 = "anonymous " ++n } { print }' |
+		grep .
+}
+
+# moved BASE PATCHED STRUCT: the members that have not the same place and size,
+# as "offset size new_offset declaration"
+moved()
+{
+	members "$1" "$3" >"$work/before"
+	members "$2" "$3" >"$work/after"
+	awk '{ at = $1; size = $2; sub(/^[^ ]+ [^ ]+ /, "") }
+	     NR == FNR { place[$0] = at; bytes[$0] = size; next }
+	     !($0 in place) { print at, size, "gone", $0; next }
+	     at != place[$0] || size != bytes[$0] { print at, size, place[$0], $0 }' \
+		"$work/after" "$work/before"
+}
+
+# first_moved STRUCT: in the patched kernel
+first_moved()
+{
+	moved "$kernels/base/vmlinux" "$kernels/patched/vmlinux" "$1" |
+		sed -nE '1s/^([^ ]+ ){3}//p'
+}
+
+case_a_planted_member_is_seen()
+{
+	planted net/sched/cls_bpf.c \
+		's/^struct cls_bpf_prog \{$/& struct bpf_prog_hold *first;/'
+	expect "the first member that moved" "struct bpf_prog * filter;" \
+		"$(moved "$work/plain/cls_bpf.o" "$work/planted/cls_bpf.o" \
+			cls_bpf_prog | sed -nE '1s/^([^ ]+ ){3}//p')"
+}
+
+case_no_other_structure_differs()
+{
+	structures "$kernels/base/vmlinux" >"$work/before"
+	structures "$kernels/patched/vmlinux" >"$work/after"
+	expect "the structures that differ" \
+		"bpf_link_info bpf_prog_aux bpf_prog_hold bpf_xdp_entity cls_bpf_prog net_device" \
+		"$(comm -3 "$work/before" "$work/after" |
+			awk '{ print $2 }' | sort -u | xargs)"
+}
+
+# What a packet needs of a device is in the groups at its beginning, and the
+# driver's part behind it.
+case_the_hot_members_stay()
+{
+	expect "what moved in bpf_prog" "" "$(first_moved bpf_prog)"
+	expect "what moved in cls_bpf_prog" "" "$(first_moved cls_bpf_prog)"
+	expect "the first member that moved in net_device" \
+		"struct bpf_xdp_entity xdp_state[3];" \
+		"$(first_moved net_device)"
+	members "$kernels/patched/vmlinux" net_device >"$work/after"
+	[ "$(awk '/__cacheline_group_end__net_device_read_rx/ { print $1 }' \
+		"$work/after")" -lt \
+	  "$(awk '/ xdp_state/ { print $1 }' "$work/after")" ] ||
+		fail "xdp_state is among the hot members"
+	expect "where the driver's part begins" \
+		"$(members "$kernels/base/vmlinux" net_device | grep ' priv\[')" \
+		"$(grep ' priv\[' "$work/after")"
+}
+
+run_cases
