@@ -1,0 +1,260 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# build-each.sh kernel|libbpf|iproute2: build that series one patch at a time, as bisecting would. Every patch has to
+# build, and none may bring a warning that the base does not have. What is built, and how:
+#
+#   kernel    with W=1, the objects of the folders that the series changes, in six configurations; sparse and kernel-doc on
+#             the changed files. Instead of a link for each: what is called has to be defined, or called by the base.
+#   libbpf    libbpf and bpftool
+#   iproute2  everything, with the base's libbpf and without any
+#
+# It has a source tree of its own in build/each, where build/src is not disturbed; ccache does the second time. What was
+# found good is not built again until the series, the base, a compiler or this script changes.
+. "$(dirname "$0")/lib.sh"
+
+series=${1:-}
+case $series in
+kernel) tree=linux-patched sparse='/* !/Documentation/*/ !/tools/testing/' ;;
+libbpf) tree=libbpf sparse='/tools/ !/tools/testing/ /scripts/ /kernel/bpf/ /include/uapi/ /arch/x86/include/' ;;
+iproute2) tree=iproute2-patched sparse='/*' ;;
+*) die "usage: build-each.sh kernel|libbpf|iproute2" ;;
+esac
+origin=$build/src/$tree
+work=$build/each/$tree
+logs=$build/log/each-$series
+good=$build/each/$series.good
+
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2
+export GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
+export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
+export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$work CCACHE_MAXSIZE=3G
+export CCACHE_SLOPPINESS=time_macros,locale
+export KBUILD_BUILD_TIMESTAMP='Sat Jan  1 00:00:00 UTC 2000' KBUILD_BUILD_USER=hold-maps KBUILD_BUILD_HOST=guest
+unset "${!LIBBPF_@}"
+[[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
+
+g() { git -C "$work" "$@"; }
+
+# ---- the kernel -----------------------------------------------------------------------------------------------------
+
+# How CONFIG differs from the guest's kernel.
+config() {
+	arch=x86_64 cc=gcc options=
+	folders=(kernel/workqueue.o kernel/bpf/ arch/x86/net/ net/core/ net/sched/ drivers/net/{bonding,netdevsim}/ drivers/net/veth.o)
+	case $1 in
+	nobpf) options='# CONFIG_BPF_SYSCALL is not set' ;;
+	nonet) options='# CONFIG_NET is not set' folders=(kernel/workqueue.o kernel/bpf/ arch/x86/net/) ;;
+	module) options=$'CONFIG_MODULES=y\nCONFIG_NET_CLS_BPF=m' ;;
+	i386) arch=i386 options='# CONFIG_BPF_JIT_ALWAYS_ON is not set' ;;
+	clang) cc=$KERNEL_CLANG ;;
+	esac
+	obj=$work/.build-$1
+}
+
+kbuild() {
+	make "${jobs[@]}" -C "$work" O="$obj" ARCH="$arch" CC="ccache $cc" HOSTCC='ccache gcc' LOCALVERSION=-each W=1 \
+		KERNELDOC=/dev/null "$@"
+}
+
+# tinyconfig, the guest's and CONFIG's own options, which have to come out as they are wanted.
+configure() {
+	local want log=$2
+
+	rm -rf "$obj"
+	mkdir -p "$obj"
+	kbuild -s tinyconfig >"$log" 2>&1 || failed "$log"
+	{ cat "$top/selftests/vm/kernel.config"; echo "$options"; } >>"$obj/.config"
+	kbuild -s olddefconfig >>"$log" 2>&1 || failed "$log"
+	while IFS= read -r want; do
+		case $want in
+		'# '*) want=${want#\# } && ! grep -q "^${want%% *}=" "$obj/.config" ;;
+		?*) grep -qxF "$want" "$obj/.config" ;;
+		esac || die "the kernel does not take '$want' in the configuration $1."
+	done <<<"$options"
+	made_of >"$obj/.for"
+}
+
+# What the objects of CONFIG are made of; when it changes, they are made anew.
+made_of() {
+	{
+		g rev-parse 'base^{tree}'
+		echo "$arch $options ${folders[*]}"
+		"$cc" --version
+		cat "$top/selftests/vm/kernel.config"
+	} | sha256sum
+}
+
+# The objects of the C files that the series changes, as far as CONFIG builds them.
+touched() {
+	local file
+
+	for file in $(g diff --name-only base "$last" -- '*.c' ':!tools' ':!samples' ':!Documentation'); do
+		[[ " ${folders[*]} " == *" ${file%/*}/ "* || " ${folders[*]} " == *" ${file%.c}.o "* ]] ||
+			die "$file is in none of the folders that are built: add its folder to ${0##*/}."
+		[ ! -e "$obj/${file%.c}.o" ] || echo "${file%.c}.o"
+	done
+}
+
+# What the objects call that is neither defined in them nor, where a module calls it, exported by them.
+undefined() (
+	cd "$obj"
+	find "${folders[@]}" -name '*.mod' -exec cat {} + | sort -u >.modules
+	find "${folders[@]}" -name '*.o' ! -name '.*' | sort | comm -23 - .modules | xargs nm >.symbols
+	awk 'NF == 3 && $2 ~ /[A-TV-Z]/ { print $3 }' .symbols | sort -u >.defined
+	sed -n 's/.* __export_symbol_//p' .symbols | sort -u >.exported
+	awk '$1 == "U" { print $2 }' .symbols | sort -u | comm -23 - .defined
+	xargs -r nm -u <.modules | awk '$1 == "U" { print $2 " of a module" }' | sort -u | join -v 1 - .exported
+)
+
+# The guest's kernel is built whole, as far as the folders go. In the other configurations each patch only meets the files
+# that the series changes, which see every header that it changes; the rest, built at the base, is there to be called.
+build_kernel() {
+	local label=$1 name log objects check=1
+
+	[ "$label" != base ] || check=2
+	[ "$label" = base ] || [ "$(g diff --name-only HEAD^ HEAD -- ':!Documentation')" ] || return 0
+	for name in guest nobpf nonet module i386 clang; do
+		config "$name"
+		printf ' %s' "$name" >&2
+		log=$logs/$label-$name.log
+		if [ "$(cat "$obj/.for" 2>/dev/null)" != "$(made_of)" ]; then configure "$name" "$log"; fi
+		: >"$log"
+		[ "$label" != base ] || kbuild "${folders[@]}" >"$log" 2>&1 || failed "$log"
+		objects=$(touched)
+		# shellcheck disable=SC2086 # file names
+		if [ "$name" = guest ]; then
+			# sparse: at the base for all of them, then for what is compiled. Debian 12's does not know
+			# __typeof_unqual__, and kbuild would do without it.
+			kbuild C=$check CHECK='sparse -D__typeof_unqual__=__typeof__' $objects >>"$log" 2>&1 || failed "$log"
+			! grep -q 'sparse.* is not available' "$log" || die "$what: kbuild refuses this sparse: ${log#"$top"/}"
+			kbuild "${folders[@]}" >>"$log" 2>&1 || failed "$log"
+			kernel_doc >>"$log" 2>&1
+		else
+			kbuild $objects >>"$log" 2>&1 || failed "$log"
+		fi
+		undefined | sed 's/$/ is defined nowhere here/' >>"$log"
+		compare "$label" "$obj" "$log"
+	done
+}
+
+# What W=1 asks for each object, and of headers not at all: asked once, and only of the files that the series changes.
+kernel_doc() {
+	local files
+
+	cd "$work"
+	files=$(g diff --name-only base "$last" -- '*.[ch]' ':!tools' ':!samples' | xargs -r ls 2>/dev/null)
+	# shellcheck disable=SC2086 # file names; its status counts the warnings
+	[ -z "$files" ] || python3 tools/docs/kernel-doc -Wall -none $files || true
+	cd - >/dev/null
+}
+
+# ---- libbpf and iproute2 --------------------------------------------------------------------------------------------
+
+build_libbpf() {
+	local log=$logs/$1.log obj=$work/.build
+
+	mkdir -p "$obj/libbpf" "$obj/bpftool"
+	printf ' libbpf' >&2
+	make "${jobs[@]}" -C "$work/tools/lib/bpf" CC='ccache gcc' OUTPUT="$obj/libbpf/" >"$log" 2>&1 || failed "$log"
+	printf ' bpftool' >&2
+	make "${jobs[@]}" -C "$work/tools/bpf/bpftool" CC='ccache gcc' HOSTCC='ccache gcc' OUTPUT="$obj/bpftool/" \
+		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 BUILD_BPF_SKELS= >>"$log" 2>&1 || failed "$log"
+	compare "$1" "$obj" "$log"
+}
+
+# Its Makefiles know nothing of changed headers: each build is a new one.
+build_iproute2() {
+	local with log
+
+	for with in on off; do
+		printf ' libbpf=%s' $with >&2
+		log=$logs/$1-$with.log
+		g clean -q -fdx -e /.seen-on -e /.seen-off
+		mkdir -p "$work/.seen-$with"
+		(
+			cd "$work"
+			CC='ccache gcc' LIBBPF_FORCE=$with LIBBPF_DIR=$build/libbpf/base ./configure
+			make "${jobs[@]}"
+		) >"$log" 2>&1 || failed "$log"
+		compare "$1" "$work/.seen-$with" "$log"
+	done
+}
+
+# ---- what is common -------------------------------------------------------------------------------------------------
+
+failed() {
+	say
+	{ grep -E '(error|undefined reference|No space left|\*\*\*)' "$1" || true; } | head -n 8 | sed 's/^/    /' >&2
+	say "    ..."
+	tail -n 12 "$1" | sed 's/^/    /' >&2
+	die "$what: does not build: ${1#"$top"/}"
+}
+
+# Warnings without the line, which moves.
+findings() {
+	sed -nE -e 's#^(\.\./)*([^ :]+):[0-9]+(:[0-9]+)?: ((warning|error): .*)#\2: \4#p' \
+		-e 's#^[Ww]arning: (\.\./)*([^ :]+):[0-9]+ (.*)#\2: warning: \3#p' \
+		-e '/objtool/s#^([^ :]+\.o: warning: objtool: [^ +]*)(\+0x[0-9a-f]+)?#\1#p' \
+		-e '/ is defined nowhere here$/p' "$1" | sort -u
+}
+
+# compare LABEL DIR LOG: what LOG complains of and the base did not, fails. What the base complains of is collected in
+# DIR: a second build says it only of what it compiles again.
+compare() {
+	local seen=$2/.findings new
+
+	touch "$seen"
+	if [ "$1" = base ]; then
+		findings "$3" | sort -u - "$seen" >"$seen.new"
+		mv "$seen.new" "$seen"
+		return
+	fi
+	new=$(findings "$3" | comm -23 - "$seen")
+	[ -z "$new" ] || die "$what: what the base does not have, in ${3#"$top"/}:"$'\n'"$new"
+}
+
+# A tree of its own, that borrows the objects of the one in build/src.
+borrow() {
+	[ "$(cat "$work/.git/objects/info/alternates" 2>/dev/null)" = "$(git -C "$origin" rev-parse --path-format=absolute --git-common-dir)/objects" ] &&
+		g cat-file -e "$base^{commit}" 2>/dev/null && [ "$(g rev-parse base)" = "$base" ] && return
+	rm -rf "$work"
+	mkdir -p "$build/each"
+	git clone -q --shared --no-checkout "$origin" "$work"
+	g tag -f base "$base" >/dev/null
+	tr ' ' '\n' <<<"$sparse" | g sparse-checkout set --no-cone --stdin
+	printf '%s\n' '/.build*' '/.seen*' >>"$work/.git/info/exclude"
+}
+
+mkdir -p "$build/each" "$logs" "$CCACHE_DIR"
+exec 8>"$good.lock"
+flock 8
+base=$(git -C "$origin" rev-parse 'base^{commit}')
+last=$(git -C "$origin" rev-parse HEAD)
+mapfile -t commits < <(git -C "$origin" rev-list --reverse base..HEAD)
+state=$({
+	git -C "$origin" rev-parse 'base^{tree}' "${commits[@]/%/^\{tree\}}"
+	gcc --version
+	"$KERNEL_CLANG" --version
+	cat "$0" "$top/selftests/vm/kernel.config"
+} | sha256sum)
+if [ "$(cat "$good" 2>/dev/null)" = "$state" ]; then
+	say "  each patch of $series: ${#commits[@]} built before, nothing new to warn of"
+	exit
+fi
+rm -f "$good"
+[ "$series" != kernel ] || room "$build" 6 "Building each patch"
+borrow
+n=0
+for commit in "$base" "${commits[@]}"; do
+	label=$(printf '%02d' $n)
+	[ $n -ne 0 ] || label=base
+	what="$series $n/${#commits[@]} $(g log -1 --format=%s "$commit")"
+	[ $n -ne 0 ] || what="$series, base"
+	start=$SECONDS
+	printf '  %s:' "$what" >&2
+	g checkout -q -f --detach "$commit"
+	"build_$series" "$label"
+	printf ', %d s\n' $((SECONDS - start)) >&2
+	n=$((n + 1))
+done
+echo "$state" >"$good"
