@@ -126,8 +126,8 @@ check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)
        $(tools-patched) selftests ## run every test, or T=name alone, on all kernels or on KERNEL
 	@KERNEL=$(only_on) selftests/run $(T)
 
-lint: $(states) ## checkpatch, apply/export round trip, shellcheck
-	$(Q)$(scripts)/lint.sh
+lint: $(states) build/libbpf/base/$(libbpf.a) ## checkpatch, round trip, shellcheck, each patch built by itself
+	+$(Q)$(scripts)/lint.sh
 
 clean: ## remove build/ (refused where it holds commits that no series has)
 	$(Q)[ ! -d build/src ] || $(scripts)/series.sh saved

@@ -31,7 +31,7 @@ ethtool                    ethtool           devices in the guest
 shellcheck                 shellcheck        make lint
 sparse                     sparse            make lint
 /usr/share/keyrings/debian-archive-keyring.gpg  debian-archive-keyring  the sources
-'
+'"$KERNEL_CLANG $KERNEL_CLANG make lint"
 
 has() {
 	case $1 in

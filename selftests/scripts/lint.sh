@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # lint.sh: what a reviewer's tools would say. checkpatch --strict on every patch (the sign-off is added by whoever posts
-# it: nothing else is waived), cover letters that count right, every byte back from apply and export, shellcheck.
+# it: nothing else is waived), cover letters that count right, every byte back from apply and export, shellcheck, each patch
+# built by itself (build-each.sh).
 . "$(dirname "$0")/lib.sh"
 cd "$top"
 
@@ -51,6 +52,10 @@ while IFS= read -r file; do
 	if head -n 1 "$file" | grep -qE '^#!.*/(env )?(ba)?sh( |$)'; then scripts+=("$file"); fi
 done < <(find . \( -path ./build -o -path ./.git \) -prune -o -type f -print | sort)
 shellcheck "${scripts[@]}" selftests/scripts/lib.sh || bad=1
+
+for series in kernel libbpf iproute2; do
+	"$top/selftests/scripts/build-each.sh" "$series" || bad=1
+done
 
 [ $bad -eq 0 ] || die "lint has findings."
 say "lint: $patches patches and ${#scripts[@]} scripts, nothing found"
