@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh: have everything that the build and the guest need. Says what is missing and what for, and installs it from
-# Debian: as root, or through sudo. Quiet and quick where nothing is missing.
+# deps.sh [GOAL...]: have everything that the build and the guest need, and what those goals need on top of it. Says what
+# is missing and what for, and installs it from Debian: as root, or through sudo. Quiet and quick where nothing is missing.
 . "$(dirname "$0")/lib.sh"
 
 # What tells that it is there: a command, a header (as /path under /usr/include), a file. Package. What it is for.
@@ -28,14 +28,44 @@ llvm-strip                 llvm              the BPF programs of bpftool
 qemu-system-x86_64         qemu-system-x86   the guest
 ping                       iputils-ping      packets in the guest
 ethtool                    ethtool           devices in the guest
+/usr/share/keyrings/debian-archive-keyring.gpg  debian-archive-keyring  the sources
+'
+for goal; do
+	case $goal in
+	check) needs+='
+abidiff                    abigail-tools     make check
+rst2man                    python3-docutils  make check
+groff                      groff-base        make check
+/usr/lib/python3/dist-packages/yaml  python3-yaml  the netlink specs
+' ;;
+	upstream) needs+="
+$LLVM                      $LLVM             the BPF programs of upstream's tests
+${LLVM/clang/llvm-strip}   ${LLVM/clang/llvm}  the BPF programs of upstream's tests
+rsync                      rsync             the build of upstream's tests
+openssl                    openssl           the build of upstream's tests
+/usr/bin/python3           python3           tc's tests in the guest
+" ;;
+	lint) needs+="
 shellcheck                 shellcheck        make lint
 sparse                     sparse            make lint
-/usr/share/keyrings/debian-archive-keyring.gpg  debian-archive-keyring  the sources
-'"$KERNEL_CLANG $KERNEL_CLANG make lint"
+$LLVM                      $LLVM             make lint
+" ;;
+	docs) needs+='
+sphinx-build               python3-sphinx    the documentation of the kernel
+/usr/lib/python3/dist-packages/jsonschema  python3-jsonschema  the netlink specs
+' ;;
+	posting) needs+='
+git-send-email             git-email         make posting
+/usr/share/perl5/Mail/Address.pm  libmailtools-perl  git-email
+' ;;
+	*) die "deps.sh: there is no goal '$goal'" ;;
+	esac
+done
 
 has() {
 	case $1 in
-	/usr/share/*) [ -e "$1" ] ;;
+	git-*) [ -e "$(git --exec-path)/$1" ] ;;
+	/usr/*) [ -e "$1" ] ;;
 	/*) [ -e "/usr/include$1" ] || [ -e "/usr/include/x86_64-linux-gnu$1" ] ;;
 	*) command -v "$1" >/dev/null ;;
 	esac

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # lint.sh: what a reviewer's tools would say. checkpatch --strict on every patch (the sign-off is added by whoever posts
-# it: nothing else is waived), cover letters that count right, every byte back from apply and export, shellcheck, each patch
-# built by itself (build-each.sh).
+# it: nothing else is waived), cover letters that count right, every byte back from apply and export, shellcheck, the documentation
+# (docs.sh), each patch built by itself (build-each.sh).
 . "$(dirname "$0")/lib.sh"
 cd "$top"
 
@@ -47,6 +47,7 @@ for series in kernel-patches:linux-patched libbpf-patches:libbpf iproute2-patche
 done
 
 "$top/selftests/scripts/series.sh" check || bad=1
+"$top/selftests/scripts/docs.sh" || bad=1
 
 while IFS= read -r file; do
 	if head -n 1 "$file" | grep -qE '^#!.*/(env )?(ba)?sh( |$)'; then scripts+=("$file"); fi
