@@ -1,0 +1,229 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# XDP links: the hold is the attachment's, follows an update, and ends when the
+# attachment does, although the link may stay. S4, S6, S11, S12, S13
+. "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/refs.sh"
+. "$(dirname "$0")/../lib/netdevsim.sh"
+
+GENERIC=0x2 NATIVE=0x4 OFFLOAD=0x8 REPLACE=0x10 HOLD=0x20 UNKNOWN=0x40
+
+# answers WANTED COMMAND...
+answers() { expect "the answer to ${*:2}" "$1" "$("${@:2}")"; }
+
+create() { answers ok xdplink create "$pins/entry" "$2" "$1" "$pins/link"; }
+
+# shows DEV FLAGS PROGRAM
+shows() { answers "$1 flags $2 prog $3" xdplink info "$pins/link"; }
+
+add_devices()
+{
+	add_pair eth0
+	dev=eth0
+	if [ "$1" = bond ]; then
+		dev=bond7
+		ip link add bond7 type bond mode active-backup
+		defer eval "ip link del bond7 2>/dev/null || :"
+		ip link set eth0 down
+		ip link set eth0 master bond7
+		ip link set bond7 up
+	fi
+}
+
+remove_devices()
+{
+	ip link del bond7 2>/dev/null || :
+	ip link del eth0 2>/dev/null || :
+}
+
+# ways_out KIND MODE: a link that is held, and each way out
+ways_out()
+{
+	local way dev
+
+	load_two xdp
+	defer rm -f "$pins/link"
+	for way in detach close update device; do
+		add_devices "$1"
+		create "$dev" "$2"
+		held "$1 link without the flag" 0
+		shows "$dev" 0 "$entry"
+		rm "$pins/link"
+		create "$dev" $(($2 | HOLD))
+		held "$1 link with the flag" 1
+		shows "$dev" 0x20 "$entry"
+		case $way in
+		detach)
+			bpftool link detach pinned "$pins/link"
+			comes_to "$1, $way" 0
+			shows none 0 "$entry"
+			rm "$pins/link"
+			;;
+		close) rm "$pins/link" ;;
+		update)
+			answers ok xdplink update "$pins/link" "$pins/entry"
+			held "$1, updated by itself" 1
+			answers ok xdplink update "$pins/link" "$pins/other"
+			comes_to "$1, $way" 0 1
+			shows "$dev" 0x20 "$other"
+			rm "$pins/link"
+			;;
+		device)
+			ip link del "$dev"
+			comes_to "$1, $way" 0
+			shows none 0 "$entry"
+			# what comes after that finds nothing to do
+			answers ENOLINK \
+				xdplink update "$pins/link" "$pins/other"
+			held "$1 link without a device" 0
+			bpftool link detach pinned "$pins/link"
+			shows none 0 "$entry"
+			rm "$pins/link"
+			;;
+		esac
+		back "$1, $way"
+		remove_devices
+	done
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+case_native_ways_out() { ways_out native "$NATIVE"; }
+case_generic_ways_out() { ways_out generic "$GENERIC"; }
+case_bond_ways_out() { ways_out bond "$NATIVE"; }
+
+# The pin of a link is all that is left of user space.
+case_only_a_pin_is_left()
+{
+	add_pair eth0
+	defer rm -f "$pins/entry" "$pins/link"
+	for flags in 0 "$HOLD"; do
+		start_loader xdpdrv -b -p "$pins/entry" --
+		create eth0 "$flags"
+		rm "$pins/entry"
+		kill_loader
+		if [ "$flags" = 0 ]; then
+			until_true "without the flag the array is emptied" \
+				emptied "$(prog_id xdp eth0)"
+			tail_calls_miss xdpdrv eth0
+		else
+			settle
+			tail_calls_hit xdpdrv eth0
+			show xdp eth0 | grep hold-maps
+			bpftool link show | grep hold_maps
+		fi
+		rm "$pins/link"
+		ids none "$DEADLINE"
+	done
+}
+
+# What both programs use is held by the first until it is by the second.
+case_update_keeps_tail_calls()
+{
+	add_pair eth0
+	defer rm -f "$pins/entry" "$pins/other" "$pins/link"
+	attach -p "$pins/other" load "$(object xdp)"
+	start_loader xdpdrv -b -p "$pins/entry" --
+	bindmap "$pins/other" "$(newest map jmp)"
+	create eth0 $((NATIVE | HOLD))
+	kill_loader
+	answers ok xdplink update "$pins/link" "$pins/other"
+	rm "$pins/entry"
+	settle
+	expect "slots of what is left: its own are empty" 1 \
+		"$(ids filled "$(prog_id xdp eth0)")"
+	rm "$pins"/{other,link}
+}
+
+case_namespace_ends()
+{
+	ip netns add inside
+	defer eval "ip netns del inside 2>/dev/null || :"
+	load_two xdp
+	defer rm -f "$pins/link"
+	nsenter --net=/run/netns/inside ip link add eth0 type veth peer name peer0
+	answers ok nsenter --net=/run/netns/inside xdplink create \
+		"$pins/entry" $((NATIVE | HOLD)) eth0 "$pins/link"
+	held "in the namespace" 1
+	ip netns del inside
+	comes_to "the end of the namespace" 0
+	shows none 0 "$entry"
+	rm "$pins/link"
+	back "namespace"
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+# Nothing is held where the link is refused, and where it is there, nothing
+# over netlink takes its hold away.
+case_refused()
+{
+	add_pair eth0
+	load_two xdp
+	defer rm -f "$pins/link"
+	answers EINVAL xdplink create "$pins/entry" $((NATIVE | HOLD | UNKNOWN)) \
+		eth0 "$pins/link"
+	answers EINVAL xdplink create "$pins/entry" $((NATIVE | HOLD | REPLACE)) \
+		eth0 "$pins/link"
+	answers ok nlflags xdp eth0 "$pins/entry" "$NATIVE"
+	answers EBUSY xdplink create "$pins/entry" $((NATIVE | HOLD)) eth0 \
+		"$pins/link"
+	held "after refusals" 0
+	answers ok nlflags xdp eth0 -1 "$NATIVE"
+	back "after refusals"
+
+	create eth0 $((NATIVE | HOLD))
+	answers "EBUSY Can't replace active BPF XDP link" \
+		nlflags xdp eth0 "$pins/other" $((NATIVE | HOLD))
+	answers "EBUSY Can't replace active BPF XDP link" \
+		nlflags xdp eth0 "$pins/entry" "$NATIVE"
+	answers "EBUSY Can't replace active BPF XDP link" \
+		nlflags xdp eth0 -1 "$NATIVE"
+	held "after refusals over netlink" 1
+	shows eth0 0x20 "$entry"
+	rm "$pins/link"
+	back "refusals over netlink"
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+# A link has no extended ack: that it is the flag is seen by the control.
+case_offload_is_refused()
+{
+	local sim
+
+	add_netdevsim
+	defer rm -f "$pins/off" "$pins/link"
+	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
+		offload_dev "$sim"
+	answers EOPNOTSUPP xdplink create "$pins/off" $((OFFLOAD | HOLD)) \
+		"$sim" "$pins/link"
+	answers ok xdplink create "$pins/off" "$OFFLOAD" "$sim" "$pins/link"
+	rm "$pins"/{off,link}
+}
+
+# An update that the driver refuses changes nothing.
+case_update_fails()
+{
+	local sim accept
+
+	add_netdevsim
+	accept=$simfs/bpf_xdpdrv_accept
+	load_two xdp
+	defer rm -f "$pins/link"
+	create "$sim" $((NATIVE | HOLD))
+	echo N >$accept
+	answers EOPNOTSUPP xdplink update "$pins/link" "$pins/other"
+	comes_to "the refused update" 1
+	shows "$sim" 0x20 "$entry"
+	# the control: the same command when the driver accepts it
+	echo Y >$accept
+	answers ok xdplink update "$pins/link" "$pins/other"
+	comes_to "the update" 0 1
+	rm "$pins/link"
+	back "update"
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+run_cases
