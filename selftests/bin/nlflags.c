@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * nlflags xdp DEV PINNED|-1 FLAGS
- * nlflags tc DEV PINNED|classic BPF_FLAGS [GEN_FLAGS]
+ * nlflags [-t ROUNDS] xdp DEV PINNED|-1 FLAGS [EXPECTED]
+ * nlflags [-t ROUNDS] tc DEV PINNED|classic BPF_FLAGS [GEN_FLAGS]
  *
  * One netlink request with flags that no library would send. Prints the name
- * of the error, or "ok", and the kernel's extended ack behind it. The tc
- * filter goes to clsact's ingress with handle 1 and preference 1.
+ * of the error, or "ok", and the kernel's extended ack behind it. EXPECTED is
+ * the pinned program that XDP_FLAGS_REPLACE is about. The tc filter goes to
+ * clsact's ingress with handle 1 and preference 1.
+ *
+ * With -t toggle: ROUNDS times the request without the flag to hold and then
+ * as it was given; prints what differs from "ok" and stops there.
  */
 #include <bpf/bpf.h>
 #include <err.h>
@@ -19,10 +23,16 @@
 #include <linux/rtnetlink.h>
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SIZE 8192
+/* newer than the system's headers */
+#define HOLD_XDP (1u << 5)
+#define HOLD_TC (1u << 1)
 
 static int program(const char *path)
 {
@@ -33,7 +43,8 @@ static int program(const char *path)
 	return fd;
 }
 
-static void put_xdp(struct nlmsghdr *nlh, int ifindex, char **argv)
+static void put_xdp(struct nlmsghdr *nlh, int ifindex, char **argv,
+		    __u32 flags)
 {
 	struct ifinfomsg *ifi;
 	struct nlattr *nest;
@@ -44,11 +55,14 @@ static void put_xdp(struct nlmsghdr *nlh, int ifindex, char **argv)
 	nest = mnl_attr_nest_start(nlh, IFLA_XDP);
 	mnl_attr_put_u32(nlh, IFLA_XDP_FD, strcmp(argv[0], "-1") ?
 			 program(argv[0]) : -1);
-	mnl_attr_put_u32(nlh, IFLA_XDP_FLAGS, strtoul(argv[1], NULL, 0));
+	mnl_attr_put_u32(nlh, IFLA_XDP_FLAGS, flags);
+	if (argv[2])
+		mnl_attr_put_u32(nlh, IFLA_XDP_EXPECTED_FD, program(argv[2]));
 	mnl_attr_nest_end(nlh, nest);
 }
 
-static void put_tc(struct nlmsghdr *nlh, int ifindex, char **argv)
+static void put_tc(struct nlmsghdr *nlh, int ifindex, char **argv,
+		   __u32 flags)
 {
 	struct sock_filter accept = BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
 	struct nlattr *nest;
@@ -70,15 +84,47 @@ static void put_tc(struct nlmsghdr *nlh, int ifindex, char **argv)
 		mnl_attr_put_u32(nlh, TCA_BPF_FD, program(argv[0]));
 		mnl_attr_put_strz(nlh, TCA_BPF_NAME, "nlflags");
 	}
-	mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, strtoul(argv[1], NULL, 0));
+	mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, flags);
 	if (argv[2])
 		mnl_attr_put_u32(nlh, TCA_BPF_FLAGS_GEN,
 				 strtoul(argv[2], NULL, 0));
 	mnl_attr_nest_end(nlh, nest);
 }
 
-static void print_answer(const struct nlmsghdr *nlh)
+/* argv: "xdp" or "tc", DEV, and what belongs to it */
+static void build(char *buf, char **argv, __u32 drop)
 {
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	int ifindex = if_nametoindex(argv[1]);
+	__u32 flags = strtoul(argv[3], NULL, 0) & ~drop;
+
+	if (!ifindex)
+		err(1, "%s", argv[1]);
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	if (!strcmp(argv[0], "xdp"))
+		put_xdp(nlh, ifindex, argv + 2, flags);
+	else
+		put_tc(nlh, ifindex, argv + 2, flags);
+}
+
+/* Returns if the kernel did what it was asked to, without a warning. */
+static bool talk(struct mnl_socket *nl, const char *request, char *answer)
+{
+	const struct nlmsghdr *nlh = (const void *)request;
+	const struct nlmsgerr *e;
+
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		err(1, "netlink send");
+	if (mnl_socket_recvfrom(nl, answer, SIZE) < 0)
+		err(1, "netlink receive");
+	nlh = (const void *)answer;
+	e = mnl_nlmsg_get_payload(nlh);
+	return !e->error && !(nlh->nlmsg_flags & NLM_F_ACK_TLVS);
+}
+
+static void print_answer(const void *answer)
+{
+	const struct nlmsghdr *nlh = answer;
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 	size_t skip = sizeof(*e);
 	const struct nlattr *attr;
@@ -95,31 +141,30 @@ static void print_answer(const struct nlmsghdr *nlh)
 
 int main(int argc, char **argv)
 {
-	char buf[8192] = {};
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	char with[SIZE] = {}, without[SIZE] = {}, answer[SIZE];
 	struct mnl_socket *nl;
-	int ifindex, len;
+	long rounds = 0;
 
+	if (argc > 2 && !strcmp(argv[1], "-t")) {
+		rounds = strtol(argv[2], NULL, 0);
+		argv += 2;
+		argc -= 2;
+	}
 	if (argc < 5)
-		errx(2, "usage: nlflags {xdp|tc} DEV PROGRAM FLAGS [GEN_FLAGS]");
-	ifindex = if_nametoindex(argv[2]);
-	if (!ifindex)
-		err(1, "%s", argv[2]);
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	if (!strcmp(argv[1], "xdp"))
-		put_xdp(nlh, ifindex, argv + 3);
-	else
-		put_tc(nlh, ifindex, argv + 3);
+		errx(2, "usage: nlflags [-t ROUNDS] {xdp|tc} DEV PROGRAM FLAGS [EXPECTED|GEN_FLAGS]");
+	argv++;
+	build(with, argv, 0);
+	build(without, argv, strcmp(argv[0], "xdp") ? HOLD_TC : HOLD_XDP);
 
 	nl = mnl_socket_open(NETLINK_ROUTE);
 	if (!nl || mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &(int){ 1 },
 					 sizeof(int)))
 		err(1, "netlink");
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		err(1, "netlink send");
-	len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-	if (len < 0)
-		err(1, "netlink receive");
-	print_answer((void *)buf);
+	if (!rounds)
+		talk(nl, with, answer);
+	while (rounds-- > 0)
+		if (!talk(nl, without, answer) || !talk(nl, with, answer))
+			break;
+	print_answer(answer);
 	return 0;
 }
