@@ -1,0 +1,166 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Each kind of attachment by each way out of it. The loader stays: so nothing
+# is emptied, and every reference that the attachment took shows when it is not
+# given back. Links have a test of their own. S2, S4, S7, S9
+. "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/refs.sh"
+
+GENERIC=0x2 NATIVE=0x4 REPLACE=0x10 HOLD=0x20
+
+inside() { nsenter --net=/run/netns/inside "$@"; }
+
+# Devices in a network namespace, whose end is one of the ways out
+add_devices()
+{
+	ip netns add inside
+	inside ip link add eth0 type veth peer name peer0
+	dev=eth0
+	if [ "$1" = bond ]; then
+		dev=bond7
+		inside ip link add bond7 type bond mode active-backup
+		inside ip link set eth0 master bond7
+	fi
+	inside ip link set "$dev" up
+}
+
+remove_devices() { ip netns del inside 2>/dev/null || :; }
+
+# set_xdp PROGRAM FLAGS [EXPECTED]: succeeds
+set_xdp()
+{
+	local answer
+
+	answer=$(inside nlflags xdp "$dev" "$@")
+	[[ $answer == ok* ]] || fail "nlflags xdp $dev $*: $answer"
+}
+
+# xdp_out WAY MODE: end the attachment of "entry"
+xdp_out()
+{
+	local mode=$2
+
+	case $1 in
+	detach) set_xdp -1 "$mode" ;;
+	same_without_flag) set_xdp "$pins/entry" "$mode" ;;
+	replace) set_xdp "$pins/other" "$mode" ;;
+	replace_expected)
+		set_xdp "$pins/other" $((mode | REPLACE)) "$pins/entry"
+		;;
+	replace_by_held) set_xdp "$pins/other" $((mode | HOLD)) ;;
+	device) inside ip link del "$dev" ;;
+	namespace) ip netns del inside ;;
+	*) fail "no such way: $1" ;;
+	esac
+}
+
+# xdp KIND MODE: all ways out
+xdp()
+{
+	local way dev
+
+	defer remove_devices
+	load_two xdp
+	for way in detach same_without_flag replace replace_expected \
+		replace_by_held device namespace; do
+		add_devices "$1"
+		set_xdp "$pins/entry" "$2"
+		held "$1 without the flag" 0
+		set_xdp "$pins/entry" $(($2 | HOLD))
+		held "$1 with the flag" 1
+		set_xdp "$pins/entry" $(($2 | HOLD))
+		held "$1 with the flag again" 1
+		xdp_out "$way" "$2"
+		case $way in
+		replace_by_held)
+			comes_to "$1, $way" 0 1
+			set_xdp -1 "$2"
+			;;
+		same_without_flag | replace*)
+			comes_to "$1, $way" 0
+			set_xdp -1 "$2"
+			;;
+		esac
+		back "$1, $way"
+		remove_devices
+	done
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+case_xdp_native() { xdp native "$NATIVE"; }
+case_xdp_generic() { xdp generic "$GENERIC"; }
+case_xdp_default() { xdp default 0; }
+case_xdp_bond() { xdp bond "$NATIVE"; }
+case_xdp_bond_generic() { xdp bond "$GENERIC"; }
+
+# filter VERB PROGRAM [hold-maps]
+filter()
+{
+	inside tc filter "$1" "${where[@]}" prio 3 handle 7 bpf da \
+		pinned "$pins/$2" "${@:3}"
+}
+
+# tc_out WAY: end the filter with "entry"
+tc_out()
+{
+	case $1 in
+	by_handle) inside tc filter del "${where[@]}" prio 3 handle 7 bpf ;;
+	by_priority) inside tc filter del "${where[@]}" prio 3 ;;
+	all_filters) inside tc filter del "${where[@]}" ;;
+	same_without_flag) filter replace entry ;;
+	change_without_flag) filter change entry ;;
+	replace) filter replace other ;;
+	change) filter change other ;;
+	replace_by_held) filter replace other hold-maps ;;
+	chain) inside tc chain del "${where[@]}" ;;
+	qdisc) inside tc qdisc del dev eth0 clsact ;;
+	device) inside ip link del eth0 ;;
+	namespace) ip netns del inside ;;
+	*) fail "no such way: $1" ;;
+	esac
+}
+
+# tc_kind QDISC_OPTION WHERE...: all ways out
+tc_kind()
+{
+	local block=$1 where=("${@:2}") way dev
+
+	defer remove_devices
+	load_two ingress
+	for way in by_handle by_priority all_filters same_without_flag \
+		change_without_flag replace change replace_by_held chain \
+		qdisc device namespace; do
+		add_devices veth
+		# shellcheck disable=SC2086 # none, or two words
+		inside tc qdisc add dev eth0 $block clsact
+		filter add entry
+		held "${where[*]} without the flag" 0
+		filter replace entry hold-maps
+		comes_to "${where[*]} with the flag" 1
+		filter change entry hold-maps
+		comes_to "${where[*]} with the flag again" 1
+		tc_out "$way"
+		case $way in
+		replace_by_held)
+			comes_to "${where[*]}, $way" 0 1
+			inside tc qdisc del dev eth0 clsact
+			;;
+		same_without_flag | change* | replace)
+			comes_to "${where[*]}, $way" 0
+			inside tc qdisc del dev eth0 clsact
+			;;
+		esac
+		back "${where[*]}, $way"
+		remove_devices
+	done
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+case_tc_ingress() { tc_kind '' dev eth0 ingress; }
+case_tc_egress() { tc_kind '' dev eth0 egress; }
+case_tc_chain() { tc_kind '' dev eth0 ingress chain 5; }
+case_tc_block() { tc_kind 'ingress_block 22' block 22; }
+
+run_cases
