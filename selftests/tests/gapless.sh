@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Between two attachments that hold, an array that both use never is without a
+# user reference: the kernel's function that is called when the last one goes
+# is counted. S3, S7
+. "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/refs.sh"
+
+GENERIC=0x2 NATIVE=0x4 HOLD=0x20
+TRACING=/sys/kernel/tracing
+
+# How often a prog array lost its last user reference
+count_losses()
+{
+	mountpoint -q $TRACING || mount -t tracefs none $TRACING
+	echo 'p:losses prog_array_map_clear' >$TRACING/kprobe_events
+	defer eval "echo 0 >$TRACING/events/kprobes/losses/enable; echo >$TRACING/kprobe_events"
+	echo 1 >$TRACING/events/kprobes/losses/enable
+}
+
+losses() { awk '$1 == "losses" { print $2 }' $TRACING/kprobe_profile; }
+
+# no_gap ATTACH AGAIN REPLACE DETACH: commands that attach "entry" with the hold,
+# do that again, replace it by "other" with the hold, and detach that
+no_gap()
+{
+	local attach=$1 again=$2 replace=$3 detach=$4
+
+	bindmap "$pins/other" "$jmp"
+	$attach
+	kill_loader
+	count_losses
+	$again
+	until_true "there is one hold" is_state "1 1 0 0"
+	expect "losses when attached again" 0 "$(losses)"
+	$replace
+	until_true "the first hold ends" is_state "0 1 1 1"
+	expect "losses when replaced" 0 "$(losses)"
+	rm "$pins"/{entry,other}
+	# the control: both arrays are lost at the end
+	$detach
+	until_true "the last holds are counted" test_losses 2
+}
+
+test_losses() { [ "$(losses)" = "$1" ]; }
+
+xdp()
+{
+	add_pair eth0
+	load_two xdp
+	no_gap "nlflags xdp eth0 $pins/entry $(($1 | HOLD))" \
+		"nlflags xdp eth0 $pins/entry $(($1 | HOLD))" \
+		"nlflags xdp eth0 $pins/other $(($1 | HOLD))" \
+		"nlflags xdp eth0 -1 $1"
+}
+
+case_xdp_native() { xdp "$NATIVE"; }
+case_xdp_generic() { xdp "$GENERIC"; }
+
+case_link()
+{
+	add_pair eth0
+	load_two xdp
+	defer rm -f "$pins/link"
+	no_gap "xdplink create $pins/entry $((NATIVE | HOLD)) eth0 $pins/link" \
+		"xdplink update $pins/link $pins/entry" \
+		"xdplink update $pins/link $pins/other" \
+		"rm $pins/link"
+}
+
+tc_filter()
+{
+	local replace="tc filter $1 dev eth0 ingress prio 1 handle 1 bpf da pinned"
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	load_two ingress
+	no_gap "${replace/ $1 / add } $pins/entry hold-maps" \
+		"$replace $pins/entry hold-maps" \
+		"$replace $pins/other hold-maps" \
+		"tc filter del dev eth0 ingress"
+}
+
+case_tc_replace() { tc_filter replace; }
+case_tc_change() { tc_filter change; }
+
+run_cases
