@@ -11,6 +11,12 @@
  *				the array by its id; fill the last slot again,
  *				and print whether it still is full (1) when
  *				that time is over
+ *   clear cost DEV ROUNDS	print what it takes to add and to drop the hold
+ *				of an attachment to DEV, and what it takes to
+ *				empty an array, in microseconds, as medians of
+ *				ROUNDS: "take S L drop S L last L empty L" with
+ *				S for an array of one slot and L for a large
+ *				one, and "last" for its last user reference
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -27,6 +33,7 @@
 #include <unistd.h>
 
 #define LARGE (4u << 20)
+#define FILLED 16384
 #define DEADLINE 60 /* seconds */
 
 struct pair {
@@ -160,11 +167,79 @@ static int refill(const char *dev)
 	return 0;
 }
 
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
+}
+
+/* The program is attached already: nothing but its hold changes. */
+static double change_hold(int ifindex, int prog, bool hold)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .hold_maps = hold);
+	double start = now();
+
+	if (bpf_xdp_attach(ifindex, prog, XDP_FLAGS_SKB_MODE, &opts))
+		err(1, "attach");
+	return now() - start;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+
+	return (d > 0) - (d < 0);
+}
+
+static double median(double *values, int count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
+}
+
+static int cost(const char *dev, int rounds)
+{
+	double take[2][rounds], drop[2][rounds], last, empty;
+	struct pair pairs[2] = { make_pair(1), make_pair(LARGE) };
+	int index = if_nametoindex(dev), target = load_target(), i, large;
+	__u32 slot;
+
+	for (slot = 0; slot < LARGE; slot += LARGE / FILLED)
+		fill(pairs[1].map_id, slot, target);
+	fill(pairs[1].map_id, LARGE - 1, target);
+	for (i = 0; i < rounds; i++) {
+		for (large = 0; large < 2; large++) {
+			change_hold(index, pairs[large].prog, false);
+			take[large][i] = change_hold(index, pairs[large].prog,
+						     true);
+			drop[large][i] = change_hold(index, pairs[large].prog,
+						     false);
+		}
+	}
+
+	change_hold(index, pairs[1].prog, true);
+	close(pairs[1].map);
+	last = change_hold(index, pairs[1].prog, false);
+	empty = now();
+	while (hits(pairs[1].prog))
+		if (now() - empty > DEADLINE * 1e6)
+			errx(1, "not emptied within %d s", DEADLINE);
+	printf("take %.0f %.0f drop %.0f %.0f last %.0f empty %.0f\n",
+	       median(take[0], rounds), median(take[1], rounds),
+	       median(drop[0], rounds), median(drop[1], rounds),
+	       last, now() - empty);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "reopen"))
 		return reopen(strtol(argv[2], NULL, 0));
 	if (argc == 3 && !strcmp(argv[1], "refill"))
 		return refill(argv[2]);
-	errx(2, "usage: clear {reopen ROUNDS | refill DEV|open}");
+	if (argc == 4 && !strcmp(argv[1], "cost"))
+		return cost(argv[2], strtol(argv[3], NULL, 0));
+	errx(2, "usage: clear {reopen ROUNDS | refill DEV|open | cost DEV ROUNDS}");
 }
