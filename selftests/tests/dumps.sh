@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The flag in dumps whose messages are full, of devices that have all there is,
+# and with several modes at the same time. Link info is in links.sh. S12
+. "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/netdevsim.sh"
+
+GENERIC=0x2 NATIVE=0x4 OFFLOAD=0x8 HOLD=0x20
+TRACING=/sys/kernel/tracing
+
+long() { printf '%*s' "$1" '' | tr ' ' "${2:-x}"; }
+
+# Room for each message from 8 KiB, by steps of 4 bytes over more than one
+# object: each attribute once is the one that does not fit any more.
+full_messages()
+{
+	local out
+
+	out=$(dump "${@:3}" 8192 10240)
+	expect "objects" "$1" "${out%% *}"
+	expect "held" "$2" "$(sed -E 's/.* ([0-9]+) held.*/\1/' <<<"$out")"
+	# the control: no room at all was left
+	[[ $out == *"at least 0 bytes left" ]] || fail "not full: $out"
+}
+
+case_links_in_full_messages()
+{
+	local i held=() unheld=() there
+
+	there=$(ip -o link | wc -l)
+	for i in $(seq 40); do
+		echo "link add dummy$i type dummy"
+		# messages of different lengths
+		echo "link set dummy$i alias $(long $((i * 6)))"
+	done | ip -batch -
+	defer eval "ip link | sed -n 's/^.*: \(dummy[^:]*\):.*/link del \1/p' | ip -batch -"
+	for i in $(seq 20); do
+		held+=("dummy$i") unheld+=("dummy$((i + 20))")
+	done
+	full_messages $((there + 40)) 0 link
+	start_loader xdpgeneric -h -- "${held[@]}"
+	kill_loader
+	full_messages $((there + 40)) 20 link
+	start_loader xdpgeneric -- "${unheld[@]}"
+	kill_loader
+	full_messages $((there + 40)) 20 link
+}
+
+case_filters_in_full_messages()
+{
+	local i
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -f "$pins/entry"
+	start_loader ingress -p "$pins/entry" --
+	for i in $(seq 80); do
+		echo -n "filter add dev eth0 ingress prio 1 handle $i bpf"
+		[ $((i % 2)) = 0 ] || echo -n " da"
+		[ $((i % 4)) -lt 3 ] || echo -n " hold-maps"
+		echo " pinned $pins/entry"
+	done | tc -batch -
+	rm "$pins/entry"
+	kill_loader
+	full_messages 80 20 filter eth0
+	tc filter del dev eth0 ingress
+}
+
+# xdp DEV PIN FLAGS
+xdp() { expect "the answer to $*" ok "$(nlflags xdp "$@")"; }
+
+# says WHEN COUNT: that many devices report a hold
+says()
+{
+	local flag
+
+	flag=$(dump link 8192 8192 | sed -E 's/.* ([0-9]+) held.*/\1/')
+	expect "$1: devices that say that they hold" "$2" "$flag"
+}
+
+# A device that is offloaded to as well. The hold of one mode is reported, and
+# goes with that mode.
+case_two_modes()
+{
+	local sim mode
+
+	add_netdevsim
+	defer rm -f "$pins/entry" "$pins/off"
+	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
+		offload_dev "$sim"
+	start_loader xdpdrv -p "$pins/entry" --
+	for mode in "$NATIVE" "$GENERIC"; do
+		xdp "$sim" "$pins/entry" "$mode"
+		xdp "$sim" "$pins/off" "$OFFLOAD"
+		says "two modes, no hold" 0
+		xdp "$sim" "$pins/entry" $((mode | HOLD))
+		says "two modes, one hold" 1
+		xdp "$sim" -1 "$OFFLOAD"
+		says "offload gone" 1
+		xdp "$sim" "$pins/off" "$OFFLOAD"
+		xdp "$sim" -1 "$mode"
+		says "hold gone" 0
+		xdp "$sim" -1 "$OFFLOAD"
+	done
+	rm "$pins"/{entry,off}
+	kill_loader
+}
+
+# The kernel warns when a message is longer than it thought before, if that
+# does not fit into what it got for it; here both are compared.
+case_estimate_is_kept()
+{
+	local sim out estimate i
+
+	add_netdevsim
+	defer rm -f "$pins/entry" "$pins/off"
+	ip link set "$sim" alias "$(long 255)"
+	for i in 1 2 3; do
+		ip link property add dev "$sim" altname "$(long 127 $i)"
+	done
+	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
+		offload_dev "$sim"
+	start_loader xdpdrv -p "$pins/entry" --
+	xdp "$sim" "$pins/entry" $((NATIVE | HOLD))
+	out=$(dump link 8192 8192)
+	# nest, attached, id, id of the mode, flags: what rtnl_xdp_size() adds up
+	[[ $out == *"XDP at most 36 bytes"* ]] || fail "one mode: $out"
+	xdp "$sim" "$pins/off" "$OFFLOAD"
+
+	mountpoint -q $TRACING || mount -t tracefs none $TRACING
+	# shellcheck disable=SC2016 # the kernel's $retval
+	echo 'r:estimate if_nlmsg_size size=$retval:u32' >$TRACING/kprobe_events
+	defer eval "echo 0 >$TRACING/events/kprobes/estimate/enable; echo >$TRACING/kprobe_events"
+	echo 1 >$TRACING/events/kprobes/estimate/enable
+	out=$(dump link 8192 8192)
+	[[ $out == *"XDP at most 36 bytes"* ]] || fail "two modes: $out"
+	# with statistics, which are in the dump, too
+	ip -s link show dev "$sim" >/dev/null
+	estimate=$(sed -n 's/.* size=\([0-9]*\)$/\1/p' $TRACING/trace | tail -1)
+	out=$(sed -E 's/.*at most ([0-9]+) bytes, XDP.*/\1/' <<<"$out")
+	[ "$out" -le "$estimate" ] ||
+		fail "$out bytes, and $estimate were expected"
+	rm "$pins"/{entry,off}
+	kill_loader
+}
+
+run_cases
