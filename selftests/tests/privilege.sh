@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Who may not attach may not hold, and who may attach in a network namespace of
+# his own may hold there, for as long as that lasts. S4, S6
+. "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/refs.sh"
+
+NATIVE=0x4 HOLD=0x20 DIRECT=0x1 HOLD_TC=0x2
+
+NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+
+# The pins are for everybody: it is the attach that is asked for.
+load_for_all()
+{
+	local mode
+
+	load_two "$1"
+	mode=$(stat -c %a "$pins")
+	defer chmod "$mode" "$pins"
+	chmod 755 "$pins"
+	chmod 666 "$pins"/{entry,other}
+}
+
+case_xdp()
+{
+	add_pair eth0
+	load_for_all xdp
+	nlflags xdp eth0 "$pins/entry" $((NATIVE | HOLD))
+	for flags in $((NATIVE | HOLD)) $NATIVE; do
+		for program in "$pins/entry" "$pins/other" -1; do
+			expect "the answer to nobody" EPERM \
+				"$("${NOBODY[@]}" nlflags xdp eth0 "$program" "$flags")"
+		done
+	done
+	held "after what nobody did" 1
+	# the control: the same request by root
+	expect "the answer to root" ok \
+		"$(nlflags xdp eth0 -1 $((NATIVE | HOLD)))"
+	back "detach"
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+case_tc()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	load_for_all ingress
+	expect "the answer to nobody" EPERM \
+		"$("${NOBODY[@]}" nlflags tc eth0 "$pins/entry" $((DIRECT | HOLD_TC)))"
+	held "after what nobody did" 0
+	expect "the answer to root" ok \
+		"$(nlflags tc eth0 "$pins/entry" $((DIRECT | HOLD_TC)))"
+	held "after what root did" 1
+	tc filter del dev eth0 ingress
+	back "delete"
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+# A user who is root in namespaces of his own attaches there, with or without
+# the flag; when he is gone, so is what he held.
+case_user_namespace()
+{
+	local fd owner
+
+	load_for_all xdp
+	# shellcheck disable=SC2016 # expanded inside
+	coproc OWNER { exec "${NOBODY[@]}" unshare --user --map-root-user --net bash -c '
+		ip link add eth0 type veth peer name peer0
+		nlflags xdp eth0 "$1" "$2"
+		exec sleep 1000' - "$pins/entry" $((NATIVE | HOLD)); }
+	# shellcheck disable=SC2153
+	owner=$OWNER_PID fd=${OWNER[0]}
+	defer eval "kill -KILL $owner 2>/dev/null || :"
+	read -r -t "$DEADLINE" -u "$fd" answer || answer=nothing
+	expect "the answer in the namespace" ok "$answer"
+	held "in the namespace" 1
+	kill -KILL "$owner"
+	wait "$owner" || :
+	back "the end of the namespace"
+	rm "$pins"/{entry,other}
+	kill_loader
+}
+
+run_cases
