@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The netlink specs: the kernel's tool for them sets and reads the flags by
+# their names. The base specs have none (the control). S12
+. "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/ynl.sh"
+
+case_xdp_by_name()
+{
+	add_pair eth0
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -b -p "$pins/entry" --
+	set_xdp eth0 '["drv-mode"]'
+	expect "the flags without the hold" "" "$(get_xdp eth0)"
+	set_xdp eth0 '["drv-mode", "hold-prog-arrays"]'
+	expect "the flags with the hold" '["hold-prog-arrays"]' "$(get_xdp eth0)"
+	kill_loader
+	settle
+	tail_calls_hit xdpdrv eth0
+
+	# numbers are taken as before, and drop the hold here
+	set_xdp eth0 4
+	until_true "the hold ends" emptied "$(prog_id xdpdrv eth0)"
+	expect "the flags after that" "" "$(get_xdp eth0)"
+	rm "$pins/entry"
+	detach xdpdrv eth0
+}
+
+case_tc_by_name()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -f "$pins/entry"
+	start_loader ingress -b -p "$pins/entry" --
+	set_tc eth0 '["act-direct"]'
+	expect "the flags without the hold" '["act-direct"]' "$(get_tc eth0)"
+	set_tc eth0 '["act-direct", "hold-maps"]'
+	expect "the flags with the hold" '["act-direct", "hold-maps"]' \
+		"$(get_tc eth0)"
+	kill_loader
+	settle
+	tail_calls_hit ingress eth0
+	rm "$pins/entry"
+	detach ingress eth0
+}
+
+case_base_specs_have_numbers()
+{
+	SPECS=linux
+
+	add_pair eth0
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -p "$pins/entry" --
+	expect_text "TypeError: int()" \
+		set_xdp eth0 '["drv-mode", "hold-prog-arrays"]'
+	absent prog/xdp show xdpdrv eth0
+	set_xdp eth0 $((0x4 | 0x20))
+	expect "the flags" 32 "$(get_xdp eth0)"
+	rm "$pins/entry"
+	kill_loader
+	detach xdpdrv eth0
+}
+
+run_cases
