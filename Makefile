@@ -12,7 +12,7 @@ SHELL := /bin/bash
 Q := $(if $(filter 1,$(V)),,@)
 scripts := selftests/scripts
 step := $(scripts)/step.sh
-export KERNEL KERNEL_SRC IPROUTE2_SRC TIMEOUT V
+export KERNEL KERNEL_SRC IPROUTE2_SRC POSTER TIMEOUT V
 # What a sub-make would otherwise take for its own.
 MAKEOVERRIDES :=
 unexport ARCH CROSS_COMPILE LLVM O KBUILD_OUTPUT CFLAGS CPPFLAGS LDFLAGS CC HOSTCC
@@ -47,7 +47,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests vm shell demo check export lint clean FORCE
+.PHONY: all help deps sources kernel tools selftests vm shell demo check export lint posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -73,6 +73,7 @@ $(states): build/state/%: FORCE | deps
 
 export: | deps ## write the commits in build/src back to the patch folders
 	$(Q)$(scripts)/series.sh export
+	$(Q)$(scripts)/posting.sh covers
 
 # ---- kernels and tools ----------------------------------------------------------------------------------------------
 
@@ -128,6 +129,10 @@ check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)
 
 lint: $(states) build/libbpf/base/$(libbpf.a) ## checkpatch, round trip, shellcheck, each patch built by itself
 	+$(Q)$(scripts)/lint.sh
+
+posting: $(states) ## assemble and check what would be sent to the lists (build/posting/) [POSTER='Name <address>']
+	$(Q)$(scripts)/deps.sh posting
+	$(Q)$(scripts)/posting.sh
 
 clean: ## remove build/ (refused where it holds commits that no series has)
 	$(Q)[ ! -d build/src ] || $(scripts)/series.sh saved
