@@ -101,6 +101,16 @@ build/tools/patched/ip: build/state/iproute2-patched
 build/tools/%/ip: build/libbpf/%/$(libbpf.a)
 	+$(Q)$(step) iproute2-$* $(scripts)/tools.sh iproute2 $*
 
+# Only the tests use these: built without libbpf, or with AddressSanitizer.
+build/tools/base-%/ip: build/state/iproute2 build/libbpf/base/$(libbpf.a)
+	+$(Q)$(step) iproute2-base-$* $(scripts)/tools.sh iproute2 base-$*
+
+build/tools/patched-%/ip: build/state/iproute2-patched build/libbpf/patched/$(libbpf.a)
+	+$(Q)$(step) iproute2-patched-$* $(scripts)/tools.sh iproute2 patched-$*
+
+build/tools/patched-%/bpftool: build/libbpf/patched/$(libbpf.a) | build/boot/patched
+	+$(Q)$(step) bpftool-patched-$* $(scripts)/tools.sh bpftool patched-$*
+
 build/vm/init: selftests/vm/init.c | deps
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc -Wall -Wextra -O2 -static -o $@ $<
@@ -115,16 +125,17 @@ shell: $(guest) ## a shell in the guest
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
-selftests: build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool
+selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool
 	+$(Q)$(step) selftests $(MAKE) -C selftests
 
 demo: $(call guest_of,patched) selftests ## show the difference that hold-maps makes, with real packets
 	@selftests/demo/run
 
-# Only the kernels that the chosen tests run on are built.
+# Only the kernels that the chosen tests run on are built, and of other tools those that they name in "# NEEDS=".
 kernels_of_check = $(shell KERNEL=$(only_on) selftests/run --kernels $(T) 2>/dev/null)
+needs = $(sort $(shell sed -n 's/^\# NEEDS=//p' selftests/tests/$(or $(T),*).sh))
 check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)),$(call guest_of,$(kernel))) \
-       $(tools-patched) selftests ## run every test, or T=name alone, on all kernels or on KERNEL
+       $(tools-patched) $(needs) selftests ## run every test, or T=name alone, on all kernels or on KERNEL
 	@KERNEL=$(only_on) selftests/run $(T)
 
 lint: $(states) build/libbpf/base/$(libbpf.a) ## checkpatch, round trip, shellcheck, each patch built by itself

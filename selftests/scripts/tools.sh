@@ -1,21 +1,29 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# tools.sh libbpf|bpftool|iproute2 base|patched: build that part of the user space from the stock or the patched tree.
+# tools.sh libbpf|bpftool|iproute2 NAME: build that part of the user space from the stock (NAME is base) or the patched
+# tree (NAME is patched).
 #
 #   build/libbpf/NAME/usr/{include,lib64}    libbpf.a and its headers
 #   build/tools/NAME/{ip,tc,bpftool}         linked with that libbpf.a
+#   build/tools/NAME-nolibbpf/{ip,tc}        the other outcome of ./configure: only the built-in loader
+#   build/tools/NAME-asan/{ip,tc,bpftool}    with AddressSanitizer, which finds leaks too
 #
 # The objects are in build/obj/: no source tree is written to.
 . "$(dirname "$0")/lib.sh"
 
 part=${1:-} name=${2:-}
 case $name in
-base) kernel=$build/src/linux iproute2=$build/src/iproute2 ;;
-patched) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched ;;
-*) die "usage: tools.sh libbpf|bpftool|iproute2 base|patched" ;;
+base | base-*) kernel=$build/src/linux iproute2=$build/src/iproute2 ;;
+patched | patched-*) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched ;;
+*) die "usage: tools.sh libbpf|bpftool|iproute2 {base|patched}[-nolibbpf|-asan]" ;;
+esac
+cc='ccache gcc' with_libbpf=on
+case $name in
+*-nolibbpf) with_libbpf=off ;;
+*-asan) cc+=' -fsanitize=address -fno-omit-frame-pointer' ;;
 esac
 obj=$build/obj/$part-$name
-libbpf=$build/libbpf/$name
+libbpf=$build/libbpf/${name%%-*}
 tools=$build/tools/$name
 mkdir -p "$obj" "$tools" "$cache/ccache"
 exec 8>"$obj.lock"
@@ -44,8 +52,8 @@ libbpf)
 	mv "$libbpf.new" "$libbpf" ;;
 bpftool)
 	# Any vmlinux with BTF does for the skeletons, with which bpftool names the processes that hold an object.
-	make "${jobs[@]}" -C "$kernel/tools/bpf/bpftool" CC='ccache gcc' HOSTCC='ccache gcc' OUTPUT="$obj/" \
-		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/$name/vmlinux"
+	make "${jobs[@]}" -C "$kernel/tools/bpf/bpftool" CC="$cc" HOSTCC='ccache gcc' OUTPUT="$obj/" \
+		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/${name%%-*}/vmlinux"
 	put "$obj/bpftool" ;;
 iproute2)
 	# Its build is in its own tree and knows nothing of changed headers: a fresh copy each time, and ccache.
@@ -53,8 +61,8 @@ iproute2)
 	mkdir -p "$obj"
 	git -C "$iproute2" ls-files -z | tar -C "$iproute2" --null -T - -c | tar -x -C "$obj"
 	cd "$obj"
-	CC='ccache gcc' LIBBPF_FORCE=on LIBBPF_DIR=$libbpf ./configure
+	CC=$cc LIBBPF_FORCE=$with_libbpf LIBBPF_DIR=$libbpf ./configure
 	make "${jobs[@]}" SUBDIRS='lib ip tc'
 	put ip/ip tc/tc ;;
-*) die "usage: tools.sh libbpf|bpftool|iproute2 base|patched" ;;
+*) die "usage: tools.sh libbpf|bpftool|iproute2 {base|patched}[-nolibbpf|-asan]" ;;
 esac
