@@ -11,6 +11,10 @@ IPROUTE2_SERIES := 7.2
 IPROUTE2_VERSION := 7.2.0
 IPROUTE2_SUITE := testing
 
+# Standalone libbpf, that the library part applies to as well: the upstream tarball of Debian's source package.
+LIBBPF_SERIES := 1.7
+LIBBPF_SUITE := testing
+
 # Minimum tools. What Debian 12 has is enough.
 MIN_GCC := 12
 MIN_CLANG := 14
