@@ -238,6 +238,14 @@ tail_calls_miss()
 		"10 10 0 0 0" "$(traffic "$1" "$2")"
 }
 
+# What PROG_ID answers to a frame; for the objects of progs/arrays.h
+verdict()
+{
+	head -c 64 /dev/zero >/tmp/frame
+	bpftool prog run id "$1" data_in /tmp/frame |
+		sed -n 's/^Return value: \([0-9]*\),.*/\1/p'
+}
+
 emptied() { [ "$(ids filled "$1")" = 0 ]; }
 
 # The kernel empties arrays in a worker, of the CPU that put the last uref.

@@ -1,0 +1,306 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# bpftool: attach with hold_maps, bind, show it as text and as JSON, and answer
+# who keeps an array full. S8, S11, S12, U4
+. "$(dirname "$0")/../lib/testing.sh"
+
+map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }
+
+# pinned [DEV]: the entry program and all maps, as a loader leaves them
+pinned()
+{
+	defer rm -rf "$pins/p" "$pins/m"
+	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" \
+		pinmaps "$pins/m" type xdp
+	prog=$(ids | sed -n 's/^prog \([0-9]*\) .* jump$/\1/p')
+}
+
+unpin() { rm -r "$pins/p" "$pins/m"; }
+
+# as_json TEXT COMMAND...: what COMMAND -j prints is JSON, and has TEXT
+as_json()
+{
+	local text=$1 out; shift
+
+	out=$("$1" -j "${@:2}")
+	python3 -m json.tool <<<"$out" >/dev/null
+	[[ $out == *"$text"* ]] || fail "'$*' -j said '$out', expected '$text'"
+}
+
+attached_by_bpftool()
+{
+	local prog
+
+	add_pair eth0
+	pinned
+	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0
+	absent hold_maps bpftool net show dev eth0
+	absent hold_maps bpftool -j net show dev eth0
+	unpin
+	until_true "the array is emptied without the option" emptied "$prog"
+	bpftool net detach "$1" dev eth0
+	ids none "$DEADLINE"
+
+	pinned
+	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0 "${@:2}"
+	bpftool net show dev eth0 | grep "eth0([0-9]*) .* id $prog hold_maps"
+	as_json '"hold_maps":true' bpftool net show dev eth0
+	ip link show dev eth0 | grep hold-maps
+	unpin
+	settle
+	expect "slots" 2 "$(ids filled "$prog")"
+	bpftool net detach "$1" dev eth0
+}
+
+case_net_attach_xdp() { attached_by_bpftool xdp hold_maps; }
+case_net_attach_generic() { attached_by_bpftool xdpgeneric hold_maps; }
+case_net_attach_overwrite() { attached_by_bpftool xdpdrv overwrite hold_maps; }
+case_net_attach_any_order() { attached_by_bpftool xdpdrv hold_maps overwrite; }
+
+case_net_attach_json()
+{
+	local prog
+
+	add_pair eth0
+	pinned
+	expect "the answer" null "$(bpftool -j net attach xdpdrv \
+		pinned "$pins/p/jump" dev eth0 hold_maps)"
+	bpftool net detach xdpdrv dev eth0
+	unpin
+}
+
+case_net_attach_refuses()
+{
+	local prog
+
+	add_pair eth0
+	pinned
+	expect_text "xdpoffload cannot hold maps" bpftool net attach \
+		xdpoffload pinned "$pins/p/jump" dev eth0 hold_maps
+	expect_text "tcx_ingress cannot hold maps" bpftool net attach \
+		tcx_ingress pinned "$pins/p/jump" dev eth0 hold_maps
+	expect_text "got: 'hold_mapss'" bpftool net attach \
+		xdpdrv pinned "$pins/p/jump" dev eth0 hold_mapss
+	expect_text "got: 'more'" bpftool net attach \
+		xdpdrv pinned "$pins/p/jump" dev eth0 hold_maps more
+	absent prog/xdp ip link show dev eth0
+	unpin
+}
+
+# A warning of the kernel reaches who uses bpftool.
+case_net_attach_warns()
+{
+	local prog array out
+
+	add_pair eth0
+	pinned
+	array=$(map_named jmp_table)
+	rm -r "$pins/m"
+	until_true "the array is emptied" emptied "$prog"
+	out=$(bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 \
+		hold_maps 2>&1)
+	[[ $out == *"map id $array"* ]] || fail "no warning: $out"
+	bpftool net detach xdpdrv dev eth0
+	rm -r "$pins/p"
+}
+
+case_net_shows_tc()
+{
+	add_pair eth0
+	attach_tool ingress eth0
+	absent hold_maps bpftool net show dev eth0
+	attach_tool ingress eth0 hold-maps
+	bpftool net show dev eth0 | grep 'clsact/ingress .* hold_maps'
+	as_json '"hold_maps":true' bpftool net show dev eth0
+	detach ingress eth0
+}
+
+HOLD=0x20 DRIVER=0x4
+
+case_link_shows()
+{
+	local prog
+
+	add_pair eth0
+	defer rm -f "$pins/link"
+	pinned
+	pinlink eth0 "$pins/p/jump" "$pins/link" $((DRIVER))
+	absent hold_maps bpftool link show
+	absent hold_maps bpftool -j link show
+	rm "$pins/link"
+	until_true "the link is gone" no_program_on eth0
+
+	pinlink eth0 "$pins/p/jump" "$pins/link" $((DRIVER | HOLD))
+	bpftool link show | grep 'eth0([0-9]*)  hold_maps'
+	as_json '"hold_maps":true' bpftool link show
+	unpin
+	settle
+	expect "slots" 2 "$(ids filled "$prog")"
+	# a link without a device holds nothing
+	ip link del eth0
+	absent hold_maps bpftool link show
+	rm "$pins/link"
+}
+
+no_program_on() { absent prog/xdp ip link show dev "$1"; }
+
+# The arrays of tail-called programs live if they are bound, and otherwise not.
+bound()
+{
+	local prog
+
+	add_pair eth0
+	defer rm -rf "$pins/p" "$pins/m"
+	bpftool prog loadall "$objs/chain.bpf.o" "$pins/p" pinmaps "$pins/m" \
+		type xdp
+	prog=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p')
+	if [ "$1" = bind ]; then
+		# before and after the attach, and by all kinds of names
+		bpftool prog bind pinned "$pins/p/entry" pinned "$pins/m/second"
+		bpftool prog bind name entry name first
+	fi
+	bpftool net attach xdpdrv pinned "$pins/p/entry" dev eth0 hold_maps
+	if [ "$1" = bind ]; then
+		expect "the answer" null \
+			"$(bpftool -j prog bind id "$prog" \
+				id "$(map_named third)")"
+	fi
+	unpin
+	"$1"
+	bpftool net detach xdpdrv dev eth0
+}
+
+PASS=2 DROP=1
+
+bind()
+{
+	settle
+	expect "slots" 3 "$(ids filled "$prog")"
+	expect "the verdict" $PASS "$(verdict "$prog")"
+}
+
+answers() { [ "$(verdict "$1")" = "$2" ]; }
+no_bind() { until_true "the tail call misses" answers "$prog" $DROP; }
+
+case_prog_bind() { bound bind; }
+case_prog_without_bind() { bound no_bind; }
+
+case_prog_bind_refuses()
+{
+	local prog
+
+	pinned
+	expect_text "get map by id" \
+		bpftool prog bind id "$prog" id 99999
+	expect_text "get by id (99999)" \
+		bpftool prog bind id 99999 name jmp_table
+	expect_text "'bind' needs at least 4 arguments" \
+		bpftool prog bind id "$prog"
+	expect_text "what is 'more'?" \
+		bpftool prog bind id "$prog" name jmp_table more
+	bpftool prog bind id "$prog" name jmp_table
+	unpin
+}
+
+# answer_of ARRAY: run the commands of docs/who-holds.md as they stand there
+answer_of()
+{
+	local script
+
+	script=$(sed -n 's/^    //p' "$top/docs/who-holds.md" |
+		sed "s/^ARRAY=.*/ARRAY=$1/")
+	[[ $script == ARRAY=$1$'\n'* ]] || fail "no commands in the document"
+	# the last grep may well find nothing
+	bash -c "$script" || :
+}
+
+case_who_holds()
+{
+	local prog array out
+
+	add_pair eth0
+	add_pair eth1
+	defer rm -f "$pins/link"
+	pinned
+	array=$(map_named jmp_table)
+	out=$(answer_of "$array")
+	[[ $out == *"pinned $pins/m/jmp_table"* ]] || fail "not the pin: $out"
+	[[ $out != *hold_maps* ]] || fail "nothing holds: $out"
+
+	bpftool net attach xdpgeneric pinned "$pins/p/jump" dev eth0 hold_maps
+	pinlink eth1 "$pins/p/jump" "$pins/link" $((DRIVER | HOLD))
+	unpin
+	out=$(answer_of "$array")
+	[[ $out != *pinned* ]] || fail "there is no pin: $out"
+	grep "eth0([0-9]*) generic id $prog hold_maps" <<<"$out"
+	grep -A 1 "xdp  prog $prog" <<<"$out" | grep "eth1([0-9]*)  hold_maps"
+	rm "$pins/link"
+	bpftool net detach xdpgeneric dev eth0
+}
+
+case_who_holds_a_process()
+{
+	local array
+
+	start_loader xdpdrv --
+	array=$(map_named jmp)
+	answer_of "$array" | grep "pids attach($loader)"
+	kill_loader
+}
+
+case_who_holds_a_filter()
+{
+	add_pair eth0
+	attach_tool ingress eth0 hold-maps
+	# bound by tc: the entry program does not use it
+	answer_of "$(map_named jmp_deep)" | grep "clsact/ingress .* hold_maps"
+	detach ingress eth0
+}
+
+# complete WORD...: what the shell would offer for the last one
+complete_words()
+{
+	bash -c '
+		. "$1"
+		_init_completion() {
+			words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+			cur=${words[cword]} prev=${words[cword - 1]}
+		}
+		COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2)) COMPREPLY=()
+		_bpftool
+		echo "${COMPREPLY[*]}"' \
+		- "$top/build/src/libbpf/tools/bpf/bpftool/bash-completion/bpftool" \
+		bpftool "$@"
+}
+
+case_completion()
+{
+	local attach="net attach xdpdrv id 5 dev eth0"
+
+	# shellcheck disable=SC2086 # words
+	{
+	expect "after the device" "overwrite hold_maps" \
+		"$(complete_words $attach '')"
+	expect "after an option" "hold_maps" \
+		"$(complete_words $attach overwrite '')"
+	expect "after the other" "overwrite" \
+		"$(complete_words $attach hold_maps '')"
+	expect "for offload" "overwrite" \
+		"$(complete_words ${attach/xdpdrv/xdpoffload} '')"
+	expect "for tcx" "prepend" \
+		"$(complete_words ${attach/xdpdrv/tcx_ingress} '')"
+	}
+	expect "after prog" bind "$(complete_words prog bi)"
+	expect "after bind" "id pinned tag name" \
+		"$(complete_words prog bind '')"
+	expect "after the program" "id pinned name" \
+		"$(complete_words prog bind id 5 '')"
+}
+
+case_help()
+{
+	bpftool net help 2>&1 | grep -F '[ hold_maps ]'
+	bpftool prog help 2>&1 | grep -F 'bind PROG MAP'
+}
+
+run_cases
