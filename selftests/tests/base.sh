@@ -62,6 +62,17 @@ case_libbpf_says_so()
 	absent prog/xdp ip link show dev eth0
 }
 
+# Callers with and without the new field, on the new library
+case_callers_of_libbpf()
+{
+	export LD_LIBRARY_PATH=$top/build/libbpf/patched/usr/lib64
+
+	add_pair eth0
+	"$objs/caller-old" eth0 plain
+	"$objs/caller-new" eth0 plain
+	"$objs/caller-new" eth0 refused "this kernel cannot hold maps"
+}
+
 dies_with_loader()
 {
 	add_pair eth0
