@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# KERNEL=host
+# The series of the tools as such: what libbpf's interface became, where the
+# patches apply, whether the manual pages can be read. U5
+. "$(dirname "$0")/../lib/testing.sh"
+
+src=$top/build/src
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=1
+export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost
+export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@localhost
+
+patches_of() { find "$top/$1" -name '[0-9]*.patch' ! -name '0000-*' | sort; }
+
+# ---- libbpf -----------------------------------------------------------------
+
+# abi_of OLD NEW: what abidiff says but for members that are added, and for
+# where these are
+abi_of()
+{
+	local of=$top/build/libbpf
+
+	abidiff --headers-dir1 "$of/$1/usr/include/bpf" \
+		--headers-dir2 "$of/$2/usr/include/bpf" \
+		"$of/$1/usr/lib64/libbpf.so.1" "$of/$2/usr/lib64/libbpf.so.1" |
+		grep -vE \
+			-e '^$|^[0-9]+ functions? with some indirect' \
+			-e ' changes summary: 0 Removed, .*, 0 Added' \
+			-e "\[C\] 'function int bpf_(tc|xdp)_(attach|query)\(" \
+			-e ' (has|have) .*sub-type changes:$' \
+			-e '^ +in (pointed to|unqualified underlying) type ' \
+			-e "type size (hasn't changed|changed from 256 to 320)" \
+			-e '^ +1 data member insertion:' \
+			-e "^ +'bool hold_maps', at offset "
+}
+
+case_abi_only_grows()
+{
+	expect "other changes of the interface" "" "$(abi_of base patched)"
+}
+
+# The control: the other way round, members vanish.
+case_abi_shrinks_backwards()
+{
+	[[ $(abi_of patched base) == *"data member deletion"* ]]
+}
+
+# Debian's source package of libbpf takes the library patches and builds. The
+# headers of the kernel are in another folder than in the kernel, so git am is
+# told of two places, and no patch may need both.
+case_standalone_libbpf()
+{
+	local patch tar
+
+	tar=$("$top/selftests/scripts/fetch.sh" libbpf)
+	tar -xf "$tar" --strip-components=1 -C "$work"
+	cd "$work"
+	git init -q
+	git add -A -f
+	git commit -q -m "$(basename "$tar")"
+	for patch in $(patches_of libbpf-patches); do
+		case $(sed -nE 's#^\+\+\+ b/(tools/[^/]*/[^/]*)/.*#\1#p' \
+			"$patch" | sort -u | xargs) in
+		tools/lib/bpf) git am -q -p4 --directory=src "$patch" ;;
+		tools/include/uapi) git am -q -p2 "$patch" ;;
+		*tools/lib/bpf* | *tools/include/*) fail "$patch needs both" ;;
+		esac
+	done
+	expect "patches applied" 5 "$(git rev-list --count HEAD~5..)"
+	make -C src CC='ccache gcc' "-j$(nproc)" install install_headers \
+		DESTDIR="$work/to" LIBSUBDIR=lib
+	gcc -Wall -Werror -DHOLD_MAPS -I"$work/to/usr/include" -Iinclude/uapi \
+		-o caller "$top/selftests/bin/caller.c" \
+		"$work/to/usr/lib/libbpf.a" -lelf -lz
+	nm -D --defined-only "$work/to/usr/lib/libbpf.so" | grep -c ' bpf_xdp_attach@'
+}
+
+# ---- the series -------------------------------------------------------------
+
+# tree_of FOLDER...: what the kernel's source is with these series applied
+tree_of()
+{
+	local folder patch
+
+	export GIT_INDEX_FILE=$work/index
+	rm -f "$GIT_INDEX_FILE"
+	git -C "$src/linux" read-tree base
+	for folder; do
+		for patch in $(patches_of "$folder"); do
+			git -C "$src/linux" apply --cached "$patch"
+		done
+	done
+	git -C "$src/linux" write-tree
+}
+
+case_kernel_and_libbpf_in_either_order()
+{
+	local one
+
+	one=$(tree_of kernel-patches libbpf-patches)
+	expect "the tree" "$one" "$(tree_of libbpf-patches kernel-patches)"
+	# the control: there is something in each of them
+	[ "$one" != "$(tree_of kernel-patches)" ]
+	[ "$one" != "$(tree_of libbpf-patches)" ]
+}
+
+# ---- documentation ----------------------------------------------------------
+
+# readable PAGE...: groff has nothing to say about them
+readable()
+{
+	local page
+
+	for page; do
+		expect "what groff says of $page" "" \
+			"$(groff -man -ww -z -Tutf8 "$page" 2>&1)"
+	done
+}
+
+case_man_pages()
+{
+	local page
+
+	readable "$src/iproute2-patched/man/man8/"{ip-link.8.in,tc-bpf.8}
+	for page in net prog map link; do
+		rst2man --exit-status=1 "$src/libbpf/tools/bpf/bpftool/Documentation/bpftool-$page.rst" \
+			"$work/$page.8"
+		readable "$work/$page.8"
+		grep -q 'hold_maps\|prog bind' "$work/$page.8"
+	done
+	grep -q 'hold-maps' "$src/iproute2-patched/man/man8/ip-link.8.in"
+	grep -q 'hold-maps' "$src/iproute2-patched/man/man8/tc-bpf.8"
+}
+
+# bpftool's own comparison of its help, manual pages and completion
+case_bpftool_synctypes()
+{
+	cd "$src/libbpf/tools/testing/selftests/bpf"
+	python3 test_bpftool_synctypes.py
+}
+
+run_cases
