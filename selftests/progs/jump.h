@@ -25,6 +25,9 @@ struct {
 	__uint(max_entries, COUNTERS);
 	__type(key, __u32);
 	__type(value, __u64);
+#ifdef PIN_COUNTS
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+#endif
 } counts SEC(".maps");
 
 static __always_inline void count(enum counter which)

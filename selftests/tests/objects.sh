@@ -1,0 +1,243 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# NEEDS=build/tools/base/ip build/tools/base-nolibbpf/ip build/tools/patched-nolibbpf/ip
+# Objects in the shapes that people have, and what becomes of them with ip and
+# tc, with libbpf and with the built-in loader, stock and patched. U1, U3, U4
+. "$(dirname "$0")/../lib/testing.sh"
+
+# tools NAME: take ip and tc of build/tools/NAME
+tools() { PATH=$top/build/tools/$1:$PATH; }
+
+# load WHERE DEV OBJECT [OPTION]...
+load()
+{
+	local where=$1 dev=$2 object=$objs/$3; shift 3
+
+	case $where in
+	xdp*)
+		ip -force link set dev "$dev" "$where" obj "$object" "$@"
+		;;
+	*)
+		tc qdisc replace dev "$dev" clsact
+		tc filter replace dev "$dev" "$where" prio 1 handle 1 bpf da \
+			obj "${object/.bpf.o/.tc.bpf.o}" "$@"
+		;;
+	esac
+}
+
+hit() { case $1 in xdp*) echo 2 ;; *) echo 0 ;; esac; }
+missed() { case $1 in xdp*) echo 1 ;; *) echo 2 ;; esac; }
+
+answers() { [ "$(verdict "$1")" = "$2" ]; }
+
+# dies_and_lives SLOTS OBJECT [OPTION]...: at XDP and at tc its tail calls miss
+# without hold-maps, and hit with it, when its loader is gone
+dies_and_lives()
+{
+	local slots=$1 where prog; shift
+
+	add_pair eth0
+	for where in xdpdrv ingress; do
+		load "$where" eth0 "$@"
+		prog=$(prog_id "$where" eth0)
+		until_true "$where: without hold-maps it misses" \
+			answers "$prog" "$(missed "$where")"
+		detach "$where" eth0
+		ids none "$DEADLINE"
+
+		load "$where" eth0 "$@" hold-maps
+		settle
+		prog=$(prog_id "$where" eth0)
+		expect "$where: slots" "$slots" "$(ids filled "$prog")"
+		expect "$where: the verdict" "$(hit "$where")" \
+			"$(verdict "$prog")"
+		detach "$where" eth0
+		ids none "$DEADLINE"
+	done
+}
+
+# fails TEXT OBJECT [OPTION]...: at XDP and at tc, with that reason
+fails()
+{
+	local text=$1 where; shift
+
+	add_pair eth0
+	for where in xdpdrv ingress; do
+		expect_text "$text" load "$where" eth0 "$@"
+		absent ' id ' show "$where" eth0
+		ids none "$DEADLINE"
+	done
+}
+
+case_jump_table() { dies_and_lives 2 table.bpf.o program jump; }
+case_chain_of_three() { dies_and_lives 3 chain.bpf.o program entry; }
+case_legacy() { dies_and_lives 2 legacy.bpf.o; }
+
+case_built_in_legacy()
+{
+	tools patched-nolibbpf
+	dies_and_lives 2 legacy.bpf.o
+}
+
+# Several entry programs; one beside does not verify. A program and a shared
+# subprogram, and an array that the chosen one does not use.
+case_several_own() { dies_and_lives 2 several.bpf.o program uses_own; }
+case_several_shared() { dies_and_lives 2 several.bpf.o program uses_shared; }
+
+case_several_none()
+{
+	add_pair eth0
+	for option in '' hold-maps; do
+		# shellcheck disable=SC2086 # none or one
+		load xdpdrv eth0 several.bpf.o $option
+		settle
+		expect "the verdict" 2 "$(verdict "$(prog_id xdpdrv eth0)")"
+	done
+	detach xdpdrv eth0
+}
+
+case_several_broken() { fails unverifiable several.bpf.o program uses_broken; }
+case_several_not_there() { fails "doesn't contain prog" several.bpf.o program no; }
+case_no_section() { fails "doesn't contain sec" plain.bpf.o section no; }
+case_both() { fails "Move the others out of section 'maps'" both.bpf.o; }
+case_legacy_program() { fails 'use "section NAME"' legacy.bpf.o program entry; }
+case_no_object() { fails "No such file" absent.bpf.o; }
+
+case_built_in_values()
+{
+	tools patched-nolibbpf
+	fails "Build iproute2 with libbpf" chain.bpf.o
+}
+
+case_built_in_both()
+{
+	tools patched-nolibbpf
+	fails "Build iproute2 with libbpf" both.bpf.o
+}
+
+# what_loads TOOLS: the objects that load with them, without hold-maps
+what_loads()
+{
+	local where object
+
+	tools "$1"
+	for object in plain table chain several legacy both; do
+		for where in xdpdrv ingress; do
+			if load "$where" eth0 "$object.bpf.o" >&2; then
+				echo "$object:$where"
+				detach "$where" eth0
+			fi
+		done
+	done
+	tc qdisc replace dev eth0 clsact
+	for object in "$objs"/example_*.o; do
+		for where in classifier ingress; do
+			if tc filter add dev eth0 ingress bpf da \
+				obj "$object" section $where >&2; then
+				echo "$(basename "$object" .o):$where"
+				tc filter del dev eth0 ingress
+			fi
+			rm -rf "$pins"/{ip,tc,xdp}
+		done
+	done
+}
+
+# nothing_lost STOCK PATCHED WANTED...: WANTED is what loads with the stock tools,
+# and it does so with the patched ones
+nothing_lost()
+{
+	local stock patched lost
+
+	add_pair eth0
+	defer rm -rf "$pins"/{ip,tc,xdp}
+	stock=$(what_loads "$1")
+	expect "what loads with the stock tools" "${*:3}" "$(xargs <<<"$stock")"
+	patched=$(what_loads "$2")
+	lost=$(grep -vxF "$patched" <<<"$stock") || :
+	expect "what was lost" "" "$lost"
+	[ "$(wc -l <<<"$patched")" -ge "$(wc -l <<<"$stock")" ]
+}
+
+case_nothing_lost()
+{
+	nothing_lost base patched plain:xdpdrv plain:ingress \
+		example_bpf_graft:classifier \
+		example_bpf_map_in_map:ingress example_bpf_shared:ingress
+}
+
+case_nothing_lost_built_in()
+{
+	nothing_lost base-nolibbpf patched-nolibbpf \
+		legacy:xdpdrv legacy:ingress \
+		example_legacy_bpf_cyclic:classifier \
+		example_legacy_bpf_graft:classifier \
+		example_legacy_bpf_map_in_map:ingress \
+		example_legacy_bpf_shared:ingress \
+		example_legacy_bpf_tailcall:classifier
+}
+
+case_ten_devices()
+{
+	local i
+
+	for i in {0..9}; do
+		add_pair "eth$i"
+		load xdpdrv "eth$i" chain.bpf.o program entry hold-maps
+	done
+	settle
+	# none of them lives on what another one keeps
+	for i in 0 3 6 9 1; do
+		detach xdpdrv "eth$i"
+	done
+	settle
+	for i in 2 4 5 7 8; do
+		expect "eth$i: the verdict" 2 \
+			"$(verdict "$(prog_id xdpdrv "eth$i")")"
+		detach xdpdrv "eth$i"
+	done
+}
+
+# entered, missed, hit, deep missed, deep hit of all programs that were attached
+# one after the other while frames arrived
+replaced_under_traffic()
+{
+	local sender i
+
+	add_pair eth0
+	defer rm -rf "$pins"/{ip,tc,xdp}
+	ip link set dev eth0 xdpdrv obj "$objs/traffic.bpf.o" "$@"
+	send peer0 100000000 &
+	sender=$!
+	defer eval "kill $sender 2>/dev/null || :"
+	for i in {1..20}; do
+		until_true "frames arrive" \
+			seen_by "$(prog_id xdpdrv eth0)" $((i * 100))
+		ip -force link set dev eth0 xdpdrv \
+			obj "$objs/traffic.bpf.o" "$@"
+	done
+	kill "$sender"
+	wait "$sender" || :
+	# shellcheck disable=SC2207
+	counted=($(counters "$(prog_id xdpdrv eth0)"))
+	detach xdpdrv eth0
+	rm -rf "$pins"/{ip,tc,xdp}
+}
+
+case_replace_under_traffic()
+{
+	local counted
+
+	replaced_under_traffic hold-maps
+	expect "missed, hit, deep missed, deep hit of ${counted[0]}" \
+		"0 ${counted[0]} 0 ${counted[0]}" "${counted[*]:1}"
+}
+
+case_replace_under_traffic_without()
+{
+	local counted
+
+	replaced_under_traffic
+	[ "${counted[1]}" -gt 0 ] || fail "nothing missed: ${counted[*]}"
+}
+
+run_cases
