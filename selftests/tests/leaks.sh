@@ -1,0 +1,200 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# NEEDS=build/tools/patched-nolibbpf/ip build/tools/patched-asan/ip build/tools/patched-asan/bpftool
+# Nothing stays open longer than its own line of a batch, and no memory is lost
+# or used wrongly, on success and on failure. U2
+. "$(dirname "$0")/../lib/testing.sh"
+
+LINES=5000
+# where each line takes the debug kernel a second
+[ "${KERNEL:-}" != debug ] || LINES=100
+
+# batch TOOL LINE...: one process of TOOL runs LINE..., again and again. After
+# $LINES lines it has as many descriptors as after the first ones, and none of
+# them failed. Lines of its own mark how far it is.
+batch()
+{
+	local tool=$1 rounds pipe lines batch first; shift
+
+	rounds=$((LINES / $#))
+	pipe=$(mktemp -u)
+	mkfifo "$pipe"
+	defer rm -f "$pipe"
+	(ulimit -n 64 && exec "$tool" -force -batch "$pipe") &
+	batch=$!
+	defer eval "kill $batch 2>/dev/null || :"
+	exec {lines}>"$pipe"
+	printf '%s\n' "$@" "$(mark "$tool" 101)" >&"$lines"
+	until_true "the first lines are done" is_at "$tool" 101
+	first=$(descriptors "$batch")
+	while [ $((rounds -= 1)) -gt 0 ]; do
+		printf '%s\n' "$@"
+	done >&"$lines"
+	mark "$tool" 102 >&"$lines"
+	DEADLINE=900 until_true "all lines are done" is_at "$tool" 102
+	expect "descriptors after $LINES lines" "$first" \
+		"$(descriptors "$batch")"
+	exec {lines}>&-
+	wait "$batch"
+}
+
+descriptors() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
+
+mark()
+{
+	case $1 in
+	*ip) echo "link set dev peer0 mtu $((1000 + $2))" ;;
+	*tc) echo "qdisc replace dev peer0 root pfifo limit $2" ;;
+	esac
+}
+
+is_at()
+{
+	case $1 in
+	*ip) [ "$(cat /sys/class/net/peer0/mtu)" = $((1000 + $2)) ] ;;
+	*tc) tc qdisc show dev peer0 | grep -q "limit ${2}p" ;;
+	esac
+}
+
+# batches TOOLS OBJECT: of ip and of tc, with hold-maps
+batch_ip()
+{
+	add_pair eth0
+	batch "$top/build/tools/$1/ip" \
+		"link set dev eth0 xdp obj $objs/$2.bpf.o hold-maps" \
+		"link set dev eth0 xdp off"
+}
+
+batch_tc()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	batch "$top/build/tools/$1/tc" "filter replace dev eth0 ingress prio 1 \
+handle 1 bpf da obj $objs/$2.tc.bpf.o hold-maps"
+	tc filter del dev eth0 ingress
+}
+
+case_batch_ip() { batch_ip patched xdp; }
+case_batch_ip_legacy() { batch_ip patched legacy; }
+case_batch_ip_built_in() { batch_ip patched-nolibbpf legacy; }
+case_batch_tc() { batch_tc patched legacy; }
+case_batch_tc_built_in() { batch_tc patched-nolibbpf legacy; }
+case_batch_tc_values() { batch_tc patched table; }
+
+# clean STATUS COMMAND...: with AddressSanitizer, COMMAND has that status and
+# no finding. Leaks are findings.
+clean()
+{
+	local wanted=$1 status=0 out=/tmp/asan; shift
+
+	PATH=$top/build/tools/patched-asan:$PATH \
+		ASAN_OPTIONS=detect_leaks=1:exitcode=99 "$@" >$out 2>&1 ||
+		status=$?
+	cat $out
+	if grep Sanitizer $out; then
+		fail "'$*' has findings"
+	fi
+	[ $status = "$wanted" ] || fail "'$*' ended with $status, not $wanted"
+}
+
+xdp() { clean "$1" ip -force link set dev eth0 "${@:2}"; }
+
+filter()
+{
+	clean "$1" tc filter replace dev eth0 ingress prio 1 handle 1 bpf \
+		"${@:2}"
+}
+
+# The control: it does find a leak.
+case_asan_finds_leaks()
+{
+	cat >/tmp/leak.c <<-'END'
+		#include <stdlib.h>
+		void *volatile lost;
+		int main(void) { lost = malloc(5); lost = NULL; }
+	END
+	gcc -fsanitize=address -o /tmp/leak /tmp/leak.c
+	! (clean 0 /tmp/leak) || fail "the leak was not found"
+}
+
+case_asan_ip()
+{
+	local object
+
+	add_pair eth0
+	for object in plain xdp legacy; do
+		xdp 0 xdp obj "$objs/$object.bpf.o"
+		xdp 0 xdp obj "$objs/$object.bpf.o" hold-maps
+		clean 0 ip -d link show dev eth0
+		clean 0 ip -j -d link show dev eth0
+	done
+	xdp 0 xdp obj "$objs/several.bpf.o" program uses_own hold-maps
+	xdp 0 xdp off
+	clean 0 ip link add eth1 xdp obj "$objs/xdp.bpf.o" hold-maps type veth
+	clean 0 ip link del eth1
+}
+
+case_asan_ip_failures()
+{
+	add_pair eth0
+	xdp 255 xdp obj "$objs/xdp.bpf.o" hold-maps hold-maps
+	xdp 255 xdp obj "$objs/xdp.bpf.o" section no hold-maps
+	xdp 255 xdp obj "$objs/xdp.bpf.o" program no hold-maps
+	xdp 255 xdp obj "$objs/absent.o" hold-maps
+	xdp 255 xdp obj "$objs/send" hold-maps
+	xdp 255 xdp obj "$objs/both.bpf.o" hold-maps
+	xdp 255 xdp obj "$objs/legacy.bpf.o" section no hold-maps
+	xdp 255 xdp obj "$objs/legacy.bpf.o" program entry hold-maps
+	xdp 255 xdp obj "$objs/several.bpf.o" program uses_broken \
+		hold-maps
+	xdp 255 xdpoffload obj "$objs/xdp.bpf.o" hold-maps
+	clean 2 ip link set dev eth9 xdp obj "$objs/xdp.bpf.o" hold-maps
+}
+
+case_asan_tc()
+{
+	local object
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	for object in tc plain.tc legacy.tc; do
+		filter 0 da obj "$objs/$object.bpf.o" hold-maps
+		clean 0 tc filter show dev eth0 ingress
+		clean 0 tc -j filter show dev eth0 ingress
+	done
+	clean 0 tc -echo filter replace dev eth0 ingress prio 1 handle 1 bpf \
+		da obj "$objs/tc.bpf.o" hold-maps
+	clean 2 tc -echo filter add dev eth0 ingress prio 1 handle 1 bpf \
+		da obj "$objs/tc.bpf.o" hold-maps
+	filter 1 da obj "$objs/tc.bpf.o" hold-maps skip_sw
+	filter 1 da obj "$objs/tc.bpf.o" hold-maps hold-maps
+	filter 1 da obj "$objs/both.tc.bpf.o" hold-maps
+	filter 1 bytecode '1,6 0 0 4294967295' hold-maps
+	clean 0 tc filter del dev eth0 ingress
+}
+
+case_asan_pinned()
+{
+	add_pair eth0
+	defer rm -rf "$pins/p" "$pins/m"
+	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" pinmaps "$pins/m" \
+		type xdp
+	clean 0 ip link set dev eth0 xdp pinned "$pins/p/jump" hold-maps
+	clean 0 ip link set dev eth0 xdp off
+	clean 255 ip link set dev eth0 xdp pinned "$pins/p/no" hold-maps
+	clean 0 bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 \
+		hold_maps
+	clean 0 bpftool net show
+	clean 0 bpftool -j net show
+	clean 255 bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 \
+		hold_maps
+	clean 0 bpftool net detach xdpdrv dev eth0
+	clean 0 bpftool prog bind pinned "$pins/p/jump" \
+		pinned "$pins/m/jmp_table"
+	clean 255 bpftool prog bind pinned "$pins/p/jump" id 99999
+	clean 255 bpftool prog bind pinned "$pins/p/jump" \
+		pinned "$pins/m/jmp_table" more
+	rm -r "$pins/p" "$pins/m"
+}
+
+run_cases
