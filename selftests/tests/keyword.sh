@@ -1,0 +1,311 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# NEEDS=build/tools/patched-nolibbpf/ip
+# The keyword of ip and tc in every place where a user may put it, and what they
+# show afterwards. U4, S12. That it holds is in hold.sh; here, that all arrays
+# are full while it is shown.
+. "$(dirname "$0")/../lib/testing.sh"
+
+# in_json WANTED COMMAND...: every "hold_maps" in what COMMAND prints
+in_json()
+{
+	local wanted=$1; shift
+
+	expect "hold_maps in '$*'" "$wanted" "$("$@" | python3 -c '
+import json, sys
+def find(o):
+    if isinstance(o, dict):
+        return [repr(o[k]) for k in o if k == "hold_maps"] + find(list(o.values()))
+    return [v for e in o for v in find(e)] if isinstance(o, list) else []
+print(*find(json.load(sys.stdin)))')"
+}
+
+shown_xdp()
+{
+	local prog=$1
+
+	ip link show dev eth0 | grep "id $prog .* hold-maps"
+	ip -d link show dev eth0 | grep "id $prog .* hold-maps"
+	ip -o link show dev eth0 | grep "id $prog .* hold-maps"
+	in_json True ip -j link show dev eth0
+	in_json True ip -j -d link show dev eth0
+	in_json True ip -j -p link show dev eth0
+}
+
+not_shown_xdp()
+{
+	absent hold-maps ip link show dev eth0
+	absent hold-maps ip -d link show dev eth0
+	in_json '' ip -j link show dev eth0
+	in_json '' ip -j -d link show dev eth0
+}
+
+# ip_takes MODE OPTION...: with the keyword, and then without it
+ip_takes()
+{
+	local mode=$1 without; shift
+
+	ip -force link set dev eth0 "$mode" "$@"
+	shown_xdp "$(prog_id "$mode" eth0)"
+	expect "slots" 2 "$(ids filled "$(prog_id "$mode" eth0)")"
+	without=("${@/#hold-maps/}")
+	# shellcheck disable=SC2068 # the empty one goes
+	ip -force link set dev eth0 "$mode" ${without[@]}
+	not_shown_xdp
+	ip link set dev eth0 "$mode" off
+	not_shown_xdp
+	ids none "$DEADLINE"
+}
+
+case_ip_modes()
+{
+	add_pair eth0
+	for mode in xdp xdpgeneric xdpdrv; do
+		ip_takes $mode obj "$objs/xdp.bpf.o" hold-maps
+		ip_takes $mode object "$objs/xdp.bpf.o" hold-maps
+	done
+}
+
+case_ip_any_order()
+{
+	add_pair eth0
+	ip_takes xdp obj "$objs/xdp.bpf.o" hold-maps section prog
+	ip_takes xdp obj "$objs/xdp.bpf.o" section prog hold-maps
+	ip_takes xdp obj "$objs/xdp.bpf.o" hold-maps program entry
+	ip_takes xdp obj "$objs/xdp.bpf.o" program entry hold-maps
+	ip_takes xdp obj "$objs/xdp.bpf.o" verbose hold-maps section prog
+	ip_takes xdp obj "$objs/xdp.bpf.o" section prog verbose hold-maps
+}
+
+case_ip_pinned()
+{
+	add_pair eth0
+	defer rm -rf "$pins/p"
+	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" type xdp
+	for mode in xdp xdpgeneric xdpdrv; do
+		ip link set dev eth0 $mode pinned "$pins/p/jump" hold-maps
+		shown_xdp "$(prog_id $mode eth0)"
+		ip link set dev eth0 $mode off
+	done
+	rm -r "$pins/p"
+}
+
+# A device that is added with a program has it, and holds.
+case_ip_link_add()
+{
+	ip link add eth0 xdp obj "$objs/xdp.bpf.o" hold-maps type veth \
+		peer name peer0
+	defer eval "ip link del eth0 2>/dev/null || :"
+	ip link set eth0 up
+	ip link set peer0 up
+	shown_xdp "$(prog_id xdp eth0)"
+	settle
+	tail_calls_hit xdp eth0
+}
+
+# tc_takes OPTION...: with the keyword, and then without it
+tc_takes()
+{
+	local without
+
+	tc filter replace dev eth0 ingress prio 1 handle 1 bpf "$@"
+	tc filter show dev eth0 ingress | grep hold-maps
+	in_json True tc -j filter show dev eth0 ingress
+	in_json True tc -j -p -d filter show dev eth0 ingress
+	expect "slots" 2 "$(ids filled "$(prog_id ingress eth0)")"
+	without=("${@/#hold-maps/}")
+	# shellcheck disable=SC2068 # the empty one goes
+	tc filter change dev eth0 ingress prio 1 handle 1 bpf ${without[@]}
+	absent hold-maps tc filter show dev eth0 ingress
+	in_json '' tc -j filter show dev eth0 ingress
+	tc filter del dev eth0 ingress
+	ids none "$DEADLINE"
+}
+
+case_tc_any_order()
+{
+	local obj=$objs/tc.bpf.o
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	tc_takes obj "$obj" hold-maps
+	tc_takes hold-maps obj "$obj" da
+	tc_takes da hold-maps obj "$obj"
+	tc_takes direct-action object-file "$obj" hold-maps section classifier
+	tc_takes obj "$obj" section classifier hold-maps verbose da
+	tc_takes obj "$obj" hold-maps program entry da
+	tc_takes obj "$obj" program entry da hold-maps classid 1:1
+	tc_takes obj "$obj" da classid 1:1 hold-maps
+	tc_takes obj "$obj" skip_hw hold-maps
+}
+
+case_tc_with_actions()
+{
+	local obj=$objs/tc.bpf.o
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	tc_takes obj "$obj" hold-maps action ok
+	tc_takes obj "$obj" action ok hold-maps
+	tc_takes obj "$obj" action gact ok hold-maps classid 1:1
+	tc_takes obj "$obj" classid 1:1 action ok hold-maps
+}
+
+case_tc_pinned()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -rf "$pins/p"
+	bpftool prog loadall "$objs/table.tc.bpf.o" "$pins/p" \
+		type classifier
+	tc filter add dev eth0 ingress bpf hold-maps \
+		object-pinned "$pins/p/jump" da
+	tc filter show dev eth0 ingress | grep hold-maps
+	tc filter replace dev eth0 ingress prio 49152 handle 1 bpf \
+		pinned "$pins/p/jump" hold-maps da
+	tc filter show dev eth0 ingress | grep hold-maps
+	tc filter del dev eth0 ingress
+	rm -r "$pins/p"
+}
+
+# Maps are handed to an agent, and held.
+exports()
+{
+	local uds=/tmp/agent.uds obj=$objs/legacy.tc.bpf.o agent i=0
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	for options in "hold-maps export $uds" "export $uds hold-maps"; do
+		rm -f $uds /tmp/handed
+		# shellcheck disable=SC2016 # the agent's variable
+		tc exec bpf import $uds \
+			run bash -c 'echo $BPF_NUM_MAPS >/tmp/handed' &
+		agent=$!
+		until_true "the agent listens" test -S $uds
+		# shellcheck disable=SC2086 # words
+		tc filter replace dev eth0 ingress prio 1 handle 1 bpf \
+			obj "$obj" $options da
+		wait "$agent"
+		expect "maps handed over" 2 "$(cat /tmp/handed)"
+		expect "slots" 2 "$(ids filled "$(prog_id ingress eth0)")"
+	done
+	tc filter del dev eth0 ingress
+}
+
+case_tc_export() { exports; }
+
+case_tc_export_built_in()
+{
+	PATH=$top/build/tools/patched-nolibbpf:$PATH
+	exports
+}
+
+# A warning of the kernel is printed with -echo too, and in a batch no line
+# takes the answer of another.
+case_tc_echo()
+{
+	local array out
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -rf "$pins/p"
+	bpftool prog loadall "$objs/table.tc.bpf.o" "$pins/p" \
+		type classifier
+	array=$(ids | sed -n 's/^map \([0-9]*\) .* jmp_table$/\1/p')
+	until_true "the array is emptied" no_slots "$array"
+	out=$(tc -echo filter add dev eth0 ingress bpf da \
+		pinned "$pins/p/jump" hold-maps 2>&1)
+	[[ $out == *"map id $array"* ]] || fail "no warning: $out"
+	[[ $out == *"added filter dev eth0"* ]] || fail "no echo: $out"
+	out=$(printf 'filter add dev eth0 ingress prio %d bpf da pinned %s\n' \
+		2 "$pins/p/jump" 3 "$pins/p/jump" | tc -echo -batch - 2>&1)
+	expect "lines echoed" 2 "$(grep -c 'added filter dev eth0' <<<"$out")"
+	tc filter del dev eth0 ingress
+	rm -r "$pins/p"
+}
+
+no_slots() { ! bpftool map dump id "$1" | grep '^key'; }
+
+case_refused()
+{
+	local obj
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	for tools in patched patched-nolibbpf; do
+		PATH=$top/build/tools/$tools:$PATH
+		obj=$objs/legacy.bpf.o
+		expect_text 'duplicate "hold-maps"' ip link set dev eth0 xdp \
+			obj "$obj" hold-maps hold-maps
+		expect_text "leaves nothing to hold" ip link set dev eth0 \
+			xdp off hold-maps
+		expect_text "xdpoffload cannot hold maps" ip link set \
+			dev eth0 xdpoffload obj "$obj" hold-maps
+		expect_text '"hold-map"' ip link set dev eth0 xdp \
+			obj "$obj" hold-map
+		obj=$objs/legacy.tc.bpf.o
+		expect_text 'duplicate "hold-maps"' tc filter add dev eth0 \
+			ingress bpf hold-maps obj "$obj" hold-maps
+		expect_text "goes with object-file" tc filter add dev eth0 \
+			ingress bpf bytecode-file /dev/null hold-maps
+		expect_text "hardware cannot hold maps" tc filter add dev eth0 \
+			ingress bpf hold-maps skip_sw obj "$obj"
+		expect_text "an action cannot hold maps" tc filter add \
+			dev eth0 ingress bpf obj "$obj" action bpf \
+			obj "$obj" section classifier hold-maps
+	done
+	not_shown_xdp
+	absent bpf tc filter show dev eth0 ingress
+}
+
+# The built-in loader shows what it held.
+case_built_in_shows()
+{
+	PATH=$top/build/tools/patched-nolibbpf:$PATH
+	add_pair eth0
+	ip_takes xdp obj "$objs/legacy.bpf.o" hold-maps section prog
+	ip_takes xdp obj "$objs/legacy.bpf.o" section prog verbose hold-maps
+	tc qdisc add dev eth0 clsact
+	tc_takes da hold-maps obj "$objs/legacy.tc.bpf.o" section classifier
+	tc_takes obj "$objs/legacy.tc.bpf.o" action ok hold-maps
+}
+
+case_usage()
+{
+	for tools in patched patched-nolibbpf; do
+		PATH=$top/build/tools/$tools:$PATH
+		ip link help 2>&1 | grep -F '[ hold-maps ]'
+		tc filter add bpf help 2>&1 | grep -F '[ hold-maps ]'
+	done
+}
+
+# What the shell offers for the last of these words
+complete_words()
+{
+	bash -c '
+		_init_completion() {
+			words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+			cur=${words[cword]} prev=${words[cword - 1]}
+		}
+		. "$1"
+		COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2)) COMPREPLY=()
+		_tc
+		echo "${COMPREPLY[*]}"' \
+		- "$top/build/src/iproute2-patched/bash-completion/tc" tc "$@"
+}
+
+case_completion()
+{
+	local add="filter add dev lo bpf object-file x.o"
+
+	# shellcheck disable=SC2086 # words
+	{
+	expect "of a part" hold-maps "$(complete_words $add ho)"
+	expect "once" "" "$(complete_words $add hold-maps ho)"
+	expect "of skip_sw" "" "$(complete_words $add skip_sw ho)"
+	expect "of classic BPF" "" \
+		"$(complete_words filter add dev lo bpf bytecode-file x ho)"
+	}
+}
+
+run_cases
