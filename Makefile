@@ -125,7 +125,7 @@ shell: $(guest) ## a shell in the guest
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
-selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool
+selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool build/state/iproute2
 	+$(Q)$(step) selftests $(MAKE) -C selftests
 
 demo: $(call guest_of,patched) selftests ## show the difference that hold-maps makes, with real packets
