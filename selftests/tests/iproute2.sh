@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# NEEDS=build/tools/patched-nolibbpf/ip
+# NEEDS=build/tools/base/ip build/tools/patched-nolibbpf/ip
 # The cases that the series adds to iproute2's own test suite, by its own
 # runner, for both outcomes of ./configure. U1, U4
 . "$(dirname "$0")/../lib/testing.sh"
