@@ -21,9 +21,9 @@ MIN_CLANG := 14
 MIN_PAHOLE := 1.24
 MIN_QEMU := 7.0
 
-# The clang for what needs a newer one than MIN_CLANG: the kernel in make lint (17 at least), upstream's BPF tests.
+# The LLVM for what needs a newer one than MIN_CLANG: the kernel in make lint (17 at least), upstream's BPF tests.
 # Debian 12 and 13 both have it.
-LLVM := clang-19
+NEW_LLVM := 19
 
 # Gigabytes: what a full build needs, and the two downloads.
 DISK_BUILD := 10

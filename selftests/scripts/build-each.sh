@@ -46,7 +46,7 @@ config() {
 	nonet) options='# CONFIG_NET is not set' folders=(kernel/workqueue.o kernel/bpf/ arch/x86/net/) ;;
 	module) options=$'CONFIG_MODULES=y\nCONFIG_NET_CLS_BPF=m' ;;
 	i386) arch=i386 options='# CONFIG_BPF_JIT_ALWAYS_ON is not set' ;;
-	clang) cc=$LLVM ;;
+	clang) cc=clang-$NEW_LLVM ;;
 	esac
 	obj=$work/.build-$1
 }
@@ -234,7 +234,7 @@ mapfile -t commits < <(git -C "$origin" rev-list --reverse base..HEAD)
 state=$({
 	git -C "$origin" rev-parse 'base^{tree}' "${commits[@]/%/^\{tree\}}"
 	gcc --version
-	"$LLVM" --version
+	"clang-$NEW_LLVM" --version
 	cat "$0" "$top/selftests/vm/kernel.config"
 } | sha256sum)
 if [ "$(cat "$good" 2>/dev/null)" = "$state" ]; then

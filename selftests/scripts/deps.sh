@@ -39,8 +39,8 @@ groff                      groff-base        make check
 /usr/lib/python3/dist-packages/yaml  python3-yaml  the netlink specs
 ' ;;
 	upstream) needs+="
-$LLVM                      $LLVM             the BPF programs of upstream's tests
-${LLVM/clang/llvm-strip}   ${LLVM/clang/llvm}  the BPF programs of upstream's tests
+clang-$NEW_LLVM           clang-$NEW_LLVM          the BPF programs of upstream's tests
+llvm-strip-$NEW_LLVM      llvm-$NEW_LLVM  the BPF programs of upstream's tests
 rsync                      rsync             the build of upstream's tests
 openssl                    openssl           the build of upstream's tests
 /usr/bin/python3           python3           tc's tests in the guest
@@ -48,7 +48,7 @@ openssl                    openssl           the build of upstream's tests
 	lint) needs+="
 shellcheck                 shellcheck        make lint
 sparse                     sparse            make lint
-$LLVM                      $LLVM             make lint
+clang-$NEW_LLVM           clang-$NEW_LLVM          make lint
 " ;;
 	docs) needs+='
 sphinx-build               python3-sphinx    the documentation of the kernel
