@@ -1,0 +1,16 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# KERNEL=base
+# The control of upstream.sh: where nothing can be held, each part of the test that the series add fails.
+. "$(dirname "$0")/../lib/testing.sh"
+
+case_hold_prog_arrays_fails()
+{
+	local out
+
+	cd "$top/build/upstream/quick/obj"
+	! out=$(./test_progs -a hold_prog_arrays 2>&1) || fail "it passed: $out"
+	expect "its parts" FAIL "$(sed -nE 's/^#.* hold_prog_arrays.*:(OK|FAIL|SKIP).*/\1/p' <<<"$out" | sort -u)"
+}
+
+run_cases

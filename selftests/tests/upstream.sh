@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The part of upstream's BPF tests that is closest to what the series change. "make check-upstream" runs many more, on
+# the base kernel, too.
+. "$(dirname "$0")/../lib/testing.sh"
+
+# A test that skips something here lacks something that it should have.
+passes()
+{
+	cd "$top/build/upstream/quick/obj"
+	./test_progs --no-error-summary --watchdog-timeout=600 -a "$1" -d @<("$top/selftests/upstream/lists" not bpf) |
+		tee /dev/stderr |
+		grep -E '^Summary: 1/[0-9]+ PASSED, 0 SKIPPED, 0/0 FAILED$' ||
+		fail "$1 did not pass in full"
+}
+
+case_hold_prog_arrays() { passes hold_prog_arrays; }
+case_xdp_attach() { passes xdp_attach; }
+case_xdp_link() { passes xdp_link; }
+case_tc_bpf() { passes tc_bpf; }
+case_tailcalls() { passes tailcalls; }
+
+run_cases
