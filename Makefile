@@ -47,7 +47,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests vm shell demo check export lint posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests vm shell demo check check-upstream export lint posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -55,11 +55,14 @@ all: $(call guest_of,patched) ## the patched kernel, its tools and what the gues
 
 help: ## this list
 	@echo "make TARGET [KERNEL=patched|base|debug] [V=1]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "KERNEL_SRC=DIR and IPROUTE2_SRC=DIR take other source trees than Debian's (once: 'make clean' forgets them)."
 
 deps: ## install the packages that are missing
 	$(Q)$(scripts)/deps.sh
+
+deps-%: deps
+	$(Q)$(scripts)/deps.sh $*
 
 # ---- sources: build/state/TREE changes when what build/src/TREE holds does ------------------------------------------
 
@@ -135,14 +138,31 @@ demo: $(call guest_of,patched) selftests ## show the difference that hold-maps m
 kernels_of_check = $(shell KERNEL=$(only_on) selftests/run --kernels $(T) 2>/dev/null)
 needs = $(sort $(shell sed -n 's/^\# NEEDS=//p' selftests/tests/$(or $(T),*).sh))
 check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)),$(call guest_of,$(kernel))) \
-       $(tools-patched) $(needs) selftests ## run every test, or T=name alone, on all kernels or on KERNEL
+       $(tools-patched) $(needs) selftests | deps-check ## run every test, or T=name alone, on all kernels or on KERNEL
 	@KERNEL=$(only_on) selftests/run $(T)
 
-lint: $(states) build/libbpf/base/$(libbpf.a) ## checkpatch, round trip, shellcheck, each patch built by itself
+# ---- upstream's suites ----------------------------------------------------------------------------------------------
+
+build/upstream/%/obj/test_progs: build/state/libbpf $(addprefix selftests/upstream/,build lists run) | build/boot/patched deps-upstream
+	+$(Q)$(step) upstream-$* selftests/upstream/build $*
+
+build/upstream/iproute2-%/misc/ss: build/tools/%/ip selftests/upstream/build
+	+$(Q)$(step) upstream-iproute2-$* selftests/upstream/build iproute2 $*
+
+build/upstream/tdc/action-ebpf: build/state/linux selftests/upstream/build | deps-upstream
+	$(Q)$(step) upstream-tdc selftests/upstream/build tdc
+
+check-upstream: $(call guest_of,base) $(call guest_of,patched) build/upstream/all/obj/test_progs \
+                $(patsubst %,build/upstream/iproute2-%/misc/ss,base patched) \
+                build/upstream/tdc/action-ebpf ## run upstream's own suites, base against patched
+	@selftests/upstream/check
+
+# ---- for the lists --------------------------------------------------------------------------------------------------
+
+lint: $(states) build/libbpf/base/$(libbpf.a) | deps-lint ## checkpatch, round trip, shellcheck, each patch built by itself
 	+$(Q)$(scripts)/lint.sh
 
-posting: $(states) ## assemble and check what would be sent to the lists (build/posting/) [POSTER='Name <address>']
-	$(Q)$(scripts)/deps.sh posting
+posting: $(states) | deps-posting ## assemble and check what would be sent (build/posting/) [POSTER='Name <address>']
 	$(Q)$(scripts)/posting.sh
 
 clean: ## remove build/ (refused where it holds commits that no series has)

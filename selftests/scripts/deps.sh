@@ -93,6 +93,9 @@ if [ ${#packages[@]} -gt 0 ]; then
 	fi
 	log=$build/log/deps.log
 	mkdir -p "$build/log"
+	# dpkg lets only one in
+	exec 7>"$build/log/.deps.lock"
+	flock 7
 	say "installing: ${packages[*]}"
 	# shellcheck disable=SC2086 # a command in words
 	if ! { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
