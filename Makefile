@@ -137,8 +137,9 @@ demo: $(call guest_of,patched) selftests ## show the difference that hold-maps m
 # Only the kernels that the chosen tests run on are built, and of other tools those that they name in "# NEEDS=".
 kernels_of_check = $(shell KERNEL=$(only_on) selftests/run --kernels $(T) 2>/dev/null)
 needs = $(sort $(shell sed -n 's/^\# NEEDS=//p' selftests/tests/$(or $(T),*).sh))
+check: ## run every test, or T=name alone, on all kernels or on KERNEL
 check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)),$(call guest_of,$(kernel))) \
-       $(tools-patched) $(needs) selftests | deps-check ## run every test, or T=name alone, on all kernels or on KERNEL
+       $(tools-patched) $(needs) selftests | deps-check
 	@KERNEL=$(only_on) selftests/run $(T)
 
 # ---- upstream's suites ----------------------------------------------------------------------------------------------
@@ -152,9 +153,10 @@ build/upstream/iproute2-%/misc/ss: build/tools/%/ip selftests/upstream/build
 build/upstream/tdc/action-ebpf: build/state/linux selftests/upstream/build | deps-upstream
 	$(Q)$(step) upstream-tdc selftests/upstream/build tdc
 
+check-upstream: ## run upstream's own suites, base against patched
 check-upstream: $(call guest_of,base) $(call guest_of,patched) build/upstream/all/obj/test_progs \
                 $(patsubst %,build/upstream/iproute2-%/misc/ss,base patched) \
-                build/upstream/tdc/action-ebpf ## run upstream's own suites, base against patched
+                build/upstream/tdc/action-ebpf
 	@selftests/upstream/check
 
 # ---- for the lists --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # KERNEL=base
 # The control of upstream.sh: where nothing can be held, each part of the test that the series add fails.
+# NEEDS=build/upstream/quick/obj/test_progs
 . "$(dirname "$0")/../lib/testing.sh"
 
 case_hold_prog_arrays_fails()

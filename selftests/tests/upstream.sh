@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The part of upstream's BPF tests that is closest to what the series change. "make check-upstream" runs many more, on
 # the base kernel, too.
+# NEEDS=build/upstream/quick/obj/test_progs
 . "$(dirname "$0")/../lib/testing.sh"
 
 # A test that skips something here lacks something that it should have.
