@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stress [OPTION]...: see stress.h
+ *
+ *   --seed N	what is done depends on it, but not who is first (1)
+ *   --ops N	operations of all processes together (10000)
+ *   --procs N	processes (4)
+ *   --every N	operations of each process between two quiet points (100)
+ *   --deadline N	seconds that the kernel has to agree at a quiet point (60)
+ *   --no-flag	never ask for a hold, for a kernel that has none
+ *   --break hold|filter|uref|prog
+ *		from the middle on, let the model be wrong: it says that XDP
+ *		programs or filters are held which are not; it misses
+ *		descriptors of arrays or of programs
+ *   --verbose	print each operation
+ *
+ * Runs in a network namespace of its own, leaves nothing behind, and fails at
+ * the first difference between the kernel and the model.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stress.h"
+
+#define RENEW 8		/* quiet points for which shared objects live */
+#define PATIENCE 300	/* seconds, for the slowest worker to come to one */
+#define FOLDER "/sys/fs/bpf/stress"
+
+struct shared *sh;
+struct worker *me;
+int home_netns;
+
+static time_t started, told;
+static double settling;
+static long points;
+
+void note(const char *fmt, ...)
+{
+	int line = sh->lines[me->index]++ % LOG_LINES;
+	char *to = sh->log[me->index][line];
+	va_list args;
+	int n;
+
+	n = snprintf(to, LOG_LINE, "%d op %ld: ", me->index, me->op);
+	va_start(args, fmt);
+	vsnprintf(to + n, LOG_LINE - n, fmt, args);
+	va_end(args);
+	if (sh->verbose)
+		printf("%s\n", to);
+}
+
+/* What everybody did since the last quiet point */
+static void print_log(void)
+{
+	int w, i;
+
+	for (w = 0; w < sh->procs && !sh->verbose; w++)
+		for (i = 0; i < sh->lines[w] && i < LOG_LINES; i++)
+			printf("%s\n", sh->log[w][i]);
+}
+
+/* The rest goes with the network namespace. */
+static void clean_up(void)
+{
+	struct dirent *entry;
+	char what[16];
+	DIR *dir;
+	int w, fd;
+
+	while (rmdir(FOLDER) && errno == ENOTEMPTY) {
+		dir = opendir(FOLDER);
+		while (dir && (entry = readdir(dir)))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+		closedir(dir);
+	}
+	for (w = 0; w < sh->procs; w++) {
+		snprintf(what, sizeof(what), "%d", w + 10);
+		fd = open("/sys/bus/netdevsim/del_device", O_WRONLY);
+		if (fd < 0 || (write(fd, what, strlen(what)) < 0 &&
+			       errno != ENOENT))
+			warn("netdevsim %d", w + 10);
+		close(fd);
+	}
+}
+
+static void __attribute__((noreturn)) give_up(void)
+{
+	int w;
+
+	for (w = 0; w < sh->procs; w++) {
+		if (!sh->worker[w].pid)
+			continue;
+		kill(sh->worker[w].pid, SIGKILL);
+		waitpid(sh->worker[w].pid, NULL, 0);
+	}
+	clean_up();
+	print_log();
+	for (w = 0; w < sh->procs; w++)
+		printf("worker %d is at operation %ld\n", w,
+		       sh->worker[w].op);
+	printf("FAILED with --seed %llu --ops %ld --procs %d --every %ld%s: %s\n",
+	       sh->seed, sh->ops, sh->procs, sh->every,
+	       sh->no_flag ? " --no-flag" : "", sh->failure);
+	fflush(stdout);
+	exit(1);
+}
+
+void fail(const char *fmt, ...)
+{
+	int error = errno, n = 0;
+	va_list args;
+
+	if (!__atomic_exchange_n(&sh->failed, 1, __ATOMIC_SEQ_CST)) {
+		if (me->index != PARENT)
+			n = snprintf(sh->failure, sizeof(sh->failure),
+				     "worker %d, operation %ld: ", me->index,
+				     me->op);
+		errno = error;
+		va_start(args, fmt);
+		vsnprintf(sh->failure + n, sizeof(sh->failure) - n, fmt, args);
+		va_end(args);
+	}
+	if (me->index == PARENT)
+		give_up();
+	sem_post(&sh->done);
+	_exit(1);
+}
+
+void expect(const char *what, long wanted, long seen)
+{
+	if (wanted != seen)
+		fail("%s: expected %ld, saw %ld", what, wanted, seen);
+}
+
+/* xorshift64* */
+__u32 draw(__u32 below)
+{
+	me->random ^= me->random >> 12;
+	me->random ^= me->random << 25;
+	me->random ^= me->random >> 27;
+	return (me->random * 0x2545f4914f6cdd1dULL >> 32) % below;
+}
+
+/* From the middle on: what one lie is about may be gone at the next quiet
+ * point.
+ */
+bool lying(const char *how)
+{
+	if (!sh->lie || strcmp(sh->lie, how) ||
+	    me->op <= sh->ops / sh->procs / 2)
+		return false;
+	sh->lied = true;
+	return true;
+}
+
+static void worker(void)
+{
+	long ops = sh->ops / sh->procs;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sem_wait(&sh->go[me->index]);
+	while (me->op < ops) {
+		handles_renew();
+		me->op++;
+		op_random();
+		model_floors();
+		if (me->op % sh->every && me->op < ops)
+			continue;
+		sem_post(&sh->done);
+		sem_wait(&sh->go[me->index]);
+	}
+	everything_off();
+	sem_post(&sh->done);
+	/* what it did not put into the model goes only now */
+	sem_wait(&sh->go[me->index]);
+	_exit(0);
+}
+
+static void init_worker(struct worker *w, int index)
+{
+	int i, f;
+
+	w->index = index;
+	w->random = (sh->seed + 1) * 0x9e3779b97f4a7c15ULL + index;
+	for (f = 0; f < FDS; f++) {
+		for (i = 0; i < ALL_MAPS; i++)
+			w->map[i].fd[f] = -1;
+		for (i = 0; i < ALL_PROGS; i++)
+			w->prog[i].fd[f] = -1;
+	}
+	for (i = 0; i < LINKS; i++)
+		w->link[i].fd = -1;
+	for (i = 0; i < DEVS; i++)
+		w->dev[i].netns = -1;
+}
+
+/* Of each kind two arrays, a program that uses both, one that uses the first
+ * and may have others bound to it, and a leaf. The parent only has the
+ * programs open: what user references the arrays have, the workers say.
+ */
+static void renew(void)
+{
+	int i, k, n, fds[2], maps[2];
+	struct handle *h;
+	struct prog *p;
+
+	for (i = 0; i < SHARED_MAPS; i++) {
+		h = &me->map[MAP_HANDLES + i];
+		handle_drop(h, true, MAP_HANDLES + i);
+		map_handle_new(h, i / 2, sh->procs * OWN_SLOTS);
+		sh->current_map[i] = h->obj;
+	}
+	for (i = 0; i < SHARED_PROGS; i++) {
+		h = &me->prog[PROG_HANDLES + i];
+		handle_drop(h, false, PROG_HANDLES + i);
+		for (k = 0; k < 2; k++) {
+			maps[k] = sh->current_map[i / 3 * 2 + k];
+			fds[k] = me->map[MAP_HANDLES + i / 3 * 2 + k].fd[0];
+		}
+		n = i % 3;
+		prog_handle_new(h, i / 3, draw(sh->procs * OWN_SLOTS), n, maps,
+				fds);
+		sh->current_prog[i] = h->obj;
+		p = &sh->prog[h->obj];
+		for (k = 0; k < SHARED_MAPS; k++) {
+			if ((n < 1 || maps[0] != sh->current_map[k]) &&
+			    (n < 2 || maps[1] != sh->current_map[k]))
+				p->maps[p->nmaps++].map = sh->current_map[k];
+		}
+	}
+	for (i = 0; i < SHARED_MAPS; i++) {
+		close(me->map[MAP_HANDLES + i].fd[0]);
+		me->map[MAP_HANDLES + i].fd[0] = -1;
+	}
+	sh->generation++;
+}
+
+static void wait_for_workers(void)
+{
+	struct timespec end;
+	int w;
+
+	for (w = 0; w < sh->procs; w++) {
+		clock_gettime(CLOCK_REALTIME, &end);
+		end.tv_sec += PATIENCE;
+		while (sem_timedwait(&sh->done, &end)) {
+			if (errno != EINTR)
+				fail("a worker stays away");
+		}
+		if (sh->failed)
+			give_up();
+	}
+}
+
+static void tell(bool always)
+{
+	long n = 0;
+	int w;
+
+	if (!always && time(NULL) < told + 30)
+		return;
+	told = time(NULL);
+	for (w = 0; w < sh->procs; w++)
+		n += sh->worker[w].op;
+	printf("%ld operations in %ld s, %ld quiet points, %.3f s each\n", n,
+	       told - started, points, points ? settling / points : 0);
+	fflush(stdout);
+}
+
+static void quiet_point(void)
+{
+	wait_for_workers();
+	settling += model_quiet();
+	points++;
+	tell(false);
+	memset(sh->lines, 0, sizeof(sh->lines));
+}
+
+static void go_on(void)
+{
+	int w;
+
+	for (w = 0; w < sh->procs; w++)
+		sem_post(&sh->go[w]);
+}
+
+static void setup(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	static char self[256];
+	struct rlimit limit = { 4096, 4096 };
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0 ||
+	    setrlimit(RLIMIT_NOFILE, &limit))
+		err(1, "setup");
+	if (unshare(CLONE_NEWNET))
+		err(1, "unshare");
+	home_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (home_netns < 0)
+		err(1, "netns");
+	if (mkdir(FOLDER, 0700))
+		err(1, FOLDER);
+	sh->counts = bpf_map_create(BPF_MAP_TYPE_ARRAY, "counts", 4,
+				    COUNTERS * 8, 1, &opts);
+	if (sh->counts < 0)
+		err(1, "counts");
+	kernel_open(dirname(self));
+	libbpf_set_print(NULL); /* many requests are meant to fail */
+}
+
+static int run(void)
+{
+	__u64 counts[COUNTERS] = {};
+	int w, cpu, pid, senders[2], zero = 0;
+	long i, epochs;
+
+	for (w = 0; w < sh->procs; w++) {
+		init_worker(&sh->worker[w], w);
+		sem_init(&sh->go[w], 1, 0);
+	}
+	sem_init(&sh->done, 1, 0);
+	init_worker(&sh->worker[PARENT], PARENT);
+	me = &sh->worker[PARENT];
+	for (cpu = 0; cpu < 2; cpu++)
+		senders[cpu] = traffic_start(cpu);
+	fflush(stdout);
+	for (w = 0; w < sh->procs; w++) {
+		pid = fork();
+		if (pid < 0)
+			err(1, "fork");
+		if (!pid) {
+			me = &sh->worker[w];
+			worker();
+		}
+		sh->worker[w].pid = pid;
+	}
+	/* only now, or they would have the descriptors, too */
+	renew();
+	go_on();
+
+	epochs = (sh->ops / sh->procs + sh->every - 1) / sh->every;
+	for (i = 1; i <= epochs; i++) {
+		quiet_point();
+		if (!(i % RENEW))
+			renew();
+		go_on();
+	}
+	quiet_point();
+	for (w = 0; w < ALL_PROGS; w++)
+		handle_drop(&me->prog[w], false, w);
+	for (w = 0; w < ALL_MAPS; w++)
+		handle_drop(&me->map[w], true, w);
+	model_quiet();
+	for (i = 1; i < NMAPS; i++)
+		if (sh->map[i].used)
+			fail("map id %u is left over", sh->map[i].id);
+	go_on();
+	for (w = 0; w < sh->procs; w++)
+		waitpid(sh->worker[w].pid, NULL, 0);
+	for (cpu = 0; cpu < 2; cpu++) {
+		kill(senders[cpu], SIGKILL);
+		waitpid(senders[cpu], NULL, 0);
+	}
+	tell(true);
+	bpf_map_lookup_elem(sh->counts, &zero, counts);
+	printf("frames sent on CPU 0 and 1: %llu %llu\n", sh->sent[0],
+	       sh->sent[1]);
+	printf("programs entered %llu times, leaves reached %llu, both tail calls missed %llu\n",
+	       counts[ENTERED], counts[HIT], counts[MISSED]);
+	if (!sh->sent[0] || !sh->sent[1] || !counts[ENTERED] || !counts[HIT])
+		fail("there was no traffic");
+	if (sh->lie && !sh->lied)
+		fail("there was no occasion to lie");
+	if (kernel_ignored)
+		printf("%d maps leaked by the second clear, as expected of the base kernel\n",
+		       kernel_ignored);
+	rmdir(FOLDER);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "seed", required_argument, NULL, 's' },
+		{ "ops", required_argument, NULL, 'o' },
+		{ "procs", required_argument, NULL, 'p' },
+		{ "every", required_argument, NULL, 'e' },
+		{ "deadline", required_argument, NULL, 'd' },
+		{ "no-flag", no_argument, NULL, 'n' },
+		{ "break", required_argument, NULL, 'b' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{}
+	};
+	int opt;
+
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sh == MAP_FAILED)
+		err(1, "mmap");
+	sh->seed = 1;
+	sh->ops = 10000;
+	sh->procs = 4;
+	sh->every = 100;
+	sh->deadline = 60;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			sh->seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'o':
+			sh->ops = strtol(optarg, NULL, 0);
+			break;
+		case 'p':
+			sh->procs = strtol(optarg, NULL, 0);
+			break;
+		case 'e':
+			sh->every = strtol(optarg, NULL, 0);
+			break;
+		case 'd':
+			sh->deadline = strtol(optarg, NULL, 0);
+			break;
+		case 'n':
+			sh->no_flag = true;
+			break;
+		case 'b':
+			sh->lie = optarg;
+			break;
+		case 'v':
+			sh->verbose = true;
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (optind < argc || sh->procs < 1 || sh->procs > MAX_PROCS ||
+	    sh->ops < sh->procs || sh->every < 1 || sh->every > LOG_LINES)
+		errx(2, "see the first lines of main.c");
+	setlinebuf(stdout);
+	printf("stress --seed %llu --ops %ld --procs %d --every %ld%s\n",
+	       sh->seed, sh->ops, sh->procs, sh->every,
+	       sh->no_flag ? " --no-flag" : "");
+	started = told = time(NULL);
+	setup();
+	return run();
+}
