@@ -8,6 +8,7 @@
 # TOOLS=patched|base          other tools than the kernel's own
 # TIMEOUT=300                 seconds until the guest is stopped (a shell: none)
 # VM_CPUS=2 VM_MEM=1G         how big; VM_APPEND=... adds to the kernel's command line
+# VM_THREADS=single           multi, without KVM: a thread for each CPU
 #
 # Exit status where the guest, and not the command, is what failed: 124 for a time-out, 125 for a guest that died.
 # The kernel's messages are in build/log/vm-*.log.
@@ -39,12 +40,10 @@ fi
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
 	accel=(-accel kvm -cpu host)
 else
-	# Before QEMU 8.1 a CPU may keep the int3 of an instruction that another CPU is changing (a tail call that becomes
-	# direct, the dispatcher of XDP programs), and the guest dies of it; not so if its CPUs take turns in one thread.
-	read -r version < <(qemu-system-x86_64 --version | sed -n 's/.*version \([0-9.]*\).*/\1/p') || :
-	threads=multi
-	if ! printf '%s\n' 8.1 "$version" | sort -V -C; then threads=single; fi
-	accel=(-accel "tcg,thread=$threads" -cpu max)
+	# Its CPUs take turns in one thread. With a thread each, a CPU may go on running the int3 that another CPU had put in
+	# the place of an instruction while it changed that (a tail call that becomes direct, the dispatcher of XDP programs):
+	# QEMU drops what it translated from a page just before the write, and not after it. The guest dies of it.
+	accel=(-accel "tcg,thread=${VM_THREADS:-single}" -cpu max)
 fi
 
 mkdir -p "$build/run" "$build/log"
