@@ -18,6 +18,14 @@
 #define ETH_P_TEST	0x88b5	/* IEEE 802 local experimental */
 #define ETH_ALEN	6
 
+/* Whether loaders share the counters, or find the arrays of another one */
+#ifndef COUNTS_PINNING
+#define COUNTS_PINNING	LIBBPF_PIN_NONE
+#endif
+#ifndef JUMP_PINNING
+#define JUMP_PINNING	LIBBPF_PIN_NONE
+#endif
+
 enum counter { ENTERED, MISSED, HIT, DEEP_MISSED, DEEP_HIT, COUNTERS };
 
 struct {
@@ -25,9 +33,7 @@ struct {
 	__uint(max_entries, COUNTERS);
 	__type(key, __u32);
 	__type(value, __u64);
-#ifdef PIN_COUNTS
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-#endif
+	__uint(pinning, COUNTS_PINNING);
 } counts SEC(".maps");
 
 static __always_inline void count(enum counter which)
@@ -58,6 +64,7 @@ static __always_inline int is_test_frame(long data, long data_end)
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);			\
 		__uint(max_entries, 2);					\
 		__uint(key_size, sizeof(__u32));			\
+		__uint(pinning, JUMP_PINNING);				\
 		__array(values, int (CTX *));				\
 	} jmp SEC(".maps") = { .values = { [0] = &target } };		\
 									\
@@ -65,6 +72,7 @@ static __always_inline int is_test_frame(long data, long data_end)
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);			\
 		__uint(max_entries, 2);					\
 		__uint(key_size, sizeof(__u32));			\
+		__uint(pinning, JUMP_PINNING);				\
 		__array(values, int (CTX *));				\
 	} jmp_deep SEC(".maps") = { .values = { [0] = &deep } };	\
 									\

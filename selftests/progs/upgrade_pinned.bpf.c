@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* upgrade_xdp.bpf.c with pinned arrays, what keeps these filled today */
+#define COUNTS_PINNING LIBBPF_PIN_BY_NAME
+#define JUMP_PINNING LIBBPF_PIN_BY_NAME
+#include "jump.h"
+
+JUMP_TABLE(struct xdp_md, "prog", "xdp", XDP_PASS);

@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Upgrades under traffic: a filter or an XDP program is replaced over and over by
+# new loaders that exit at once, while frames come in on all CPUs. With hold-maps
+# no tail call misses; the ways in which this is done today miss. S3, S4, U1, U2
+#
+# VM_APPEND=upgrades=10000 selftests/run upgrade: that many in each case, and a
+# quarter in each control
+. "$(dirname "$0")/../lib/testing.sh"
+
+upgrades=$(sed -n 's/.*\<upgrades=\([0-9]*\).*/\1/p' /proc/cmdline)
+[ "$KERNEL" != debug ] || short=8 # it takes ten times as long
+: "${upgrades:=${short:-40}}"
+
+# Whoever loads these objects finds the counters of the first one; libbpf looks
+# for them in one place, ip and tc in another one.
+shared_counters()
+{
+	defer rm -f "$pins/counts" "$pins/tc/globals/counts" "$pins/jmp" \
+		"$pins/jmp_deep"
+}
+
+start_flood()
+{
+	local fd
+
+	coproc FLOOD { exec flood peer0; }
+	# shellcheck disable=SC2153
+	flooder=$FLOOD_PID fd=${FLOOD[0]}
+	defer eval "kill -KILL $flooder 2>/dev/null || :"
+	read -r -t "$DEADLINE" -u "$fd" answer || answer='nothing'
+	expect "the sender's answer" flooding "$answer"
+	exec {flood_out}<&"$fd"
+}
+
+# Both CPUs sent, and more frames than there were upgrades
+stop_flood()
+{
+	local cpu sent
+
+	kill -TERM "$flooder"
+	for cpu in 0 1; do
+		read -r -t "$DEADLINE" -u "$flood_out" sent
+		[ "$sent" -gt "$upgrades" ] ||
+			fail "CPU $cpu sent $sent frames only"
+	done
+	exec {flood_out}<&-
+	wait "$flooder" || :
+}
+
+# upgrade WHERE LOADER...: all of it. Sets entered and missed.
+upgrade()
+{
+	local where=$1 i start=$SECONDS seen; shift
+
+	add_pair eth0
+	[[ $where == xdp* ]] || tc qdisc add dev eth0 clsact
+	shared_counters
+	"$@"
+	start_flood
+	set +x
+	for ((i = 0; i < upgrades; i++)); do
+		"$@"
+	done
+	set -x
+	stop_flood
+	seen=$(counters "$(prog_id "$where" eth0)")
+	read -r entered missed _ deep_missed _ <<<"$seen"
+	missed=$((missed + deep_missed))
+	echo "$*: $upgrades upgrades in $((SECONDS - start)) s," \
+		"$entered frames, $missed missed tail calls" |
+		tee /dev/kmsg
+	detach "$where" eth0
+}
+
+none_missed()
+{
+	local entered missed
+
+	upgrade "$@"
+	[ "$entered" -gt "$upgrades" ] || fail "$entered frames only"
+	expect "missed tail calls of $entered" 0 "$missed"
+}
+
+some_missed()
+{
+	local entered missed upgrades=$((upgrades / 4 + 1))
+
+	upgrade "$@"
+	[ "$missed" -gt 0 ] || fail "no tail call of $entered missed"
+}
+
+by_tc()
+{
+	tc filter replace dev eth0 ingress prio 1 handle 1 bpf da \
+		obj "$objs/upgrade_tc.bpf.o" "$@"
+}
+
+by_ip() { ip -force link set dev eth0 xdpdrv obj "$objs/upgrade_xdp.bpf.o" "$@"; }
+
+by_lib() { attach "$@" xdpgeneric "$objs/upgrade_xdp.bpf.o" eth0; }
+
+# As in cilium's issue 16561: the pins of the old arrays go, while the old
+# program still jumps through them, to make room for those of the new ones.
+by_pins()
+{
+	rm -f "$pins/jmp" "$pins/jmp_deep"
+	attach "$@" xdpdrv "$objs/upgrade_pinned.bpf.o" eth0
+}
+
+case_tc() { none_missed ingress by_tc hold-maps; }
+case_tc_without_flag() { some_missed ingress by_tc; }
+case_ip() { none_missed xdpdrv by_ip hold-maps; }
+case_ip_without_flag() { some_missed xdpdrv by_ip; }
+case_libbpf() { none_missed xdpgeneric by_lib -h -b; }
+case_libbpf_without_flag() { some_missed xdpgeneric by_lib; }
+case_pins_moved() { none_missed xdpdrv by_pins -h -b; }
+case_pins_moved_without_flag() { some_missed xdpdrv by_pins; }
+
+run_cases
