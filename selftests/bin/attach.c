@@ -8,6 +8,7 @@
  *   -h		hold the maps
  *   -b		bind jmp_deep to the entry program first, which itself does not
  *		use it
+ *   -f		programs for frames of more than one buffer
  *   -p PATH	pin the entry program
  *   -s		stay: print "attached", then wait to be killed
  */
@@ -64,7 +65,7 @@ static void attach(const char *where, const char *dev, int fd, bool hold)
 		errx(2, "%s: no such place to attach to", where);
 }
 
-static struct bpf_object *load(const char *path)
+static struct bpf_object *load(const char *path, __u32 flags)
 {
 	struct bpf_program *prog;
 	struct bpf_object *obj;
@@ -84,6 +85,7 @@ static struct bpf_object *load(const char *path)
 		bpf_program__set_type(prog, tc ? BPF_PROG_TYPE_SCHED_CLS :
 						 BPF_PROG_TYPE_XDP);
 		bpf_program__set_expected_attach_type(prog, tc ? 0 : BPF_XDP);
+		bpf_program__set_flags(prog, flags);
 	}
 	if (bpf_object__load(obj))
 		err(1, "%s", path);
@@ -101,10 +103,11 @@ int main(int argc, char **argv)
 {
 	bool hold = false, bind = false, stay = false;
 	const char *pin = NULL, *where;
+	__u32 flags = 0;
 	struct bpf_object *obj;
 	int opt, fd, i;
 
-	while ((opt = getopt(argc, argv, "hbsp:")) != -1) {
+	while ((opt = getopt(argc, argv, "hbsfp:")) != -1) {
 		switch (opt) {
 		case 'h':
 			hold = true;
@@ -115,6 +118,9 @@ int main(int argc, char **argv)
 		case 's':
 			stay = true;
 			break;
+		case 'f':
+			flags = BPF_F_XDP_HAS_FRAGS;
+			break;
 		case 'p':
 			pin = optarg;
 			break;
@@ -123,10 +129,10 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind < 2)
-		errx(2, "usage: attach [-hbs] [-p PATH] WHERE OBJECT [DEV]...");
+		errx(2, "usage: attach [-hbsf] [-p PATH] WHERE OBJECT [DEV]...");
 
 	where = argv[optind];
-	obj = load(argv[optind + 1]);
+	obj = load(argv[optind + 1], flags);
 	fd = program_fd(obj, "entry");
 	if (bind &&
 	    bpf_prog_bind_map(fd, bpf_object__find_map_fd_by_name(obj,
