@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# KERNEL=debug
+# Every allocation of an attachment fails once: all or nothing is done. How many
+# there were is left in /tmp/figures. S6
+. "$(dirname "$0")/../lib/testing.sh"
+
+# each WHERE DEV: failnth says what is wrong, and fails where nothing failed
+each()
+{
+	failnth "$@" | tee -a /tmp/figures
+	# what had no memory for itself ends the tool with a word in the log
+	absent 'kmemleak: Kernel memory leak detector disabled' dmesg
+	absent 'ODEBUG: Out of memory' dmesg
+}
+
+on_pair()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	each "$1" eth0
+}
+
+case_xdp_native() { on_pair xdpdrv; }
+case_xdp_generic() { on_pair xdpgeneric; }
+case_tc() { on_pair ingress; }
+case_link_native() { on_pair linkdrv; }
+case_link_generic() { on_pair linkgeneric; }
+case_bind_map() { on_pair bind; }
+
+# Where one slave of two may have the program already
+case_bond()
+{
+	ip link add bond7 type bond mode active-backup
+	defer eval "ip link del bond7 2>/dev/null || :"
+	add_pair eth0
+	add_pair eth1
+	for slave in eth0 eth1; do
+		ip link set "$slave" down
+		ip link set "$slave" master bond7
+	done
+	ip link set bond7 up
+	each xdpdrv bond7
+}
+
+run_cases
