@@ -2,6 +2,7 @@
 /*
  * xdplink create PINNED_PROG FLAGS DEV PIN	an XDP link, pinned at PIN
  * xdplink update PIN PINNED_PROG		BPF_LINK_UPDATE
+ * xdplink detach PIN
  * xdplink info PIN [SIZE]			"DEV flags FLAGS prog ID"
  *
  * What no tool offers of XDP links. Prints "ok" or the name of the error. SIZE
@@ -82,8 +83,10 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "update"))
 		return answer(bpf_link_update(pinned(argv[2]), pinned(argv[3]),
 					      NULL));
+	if (argc == 3 && !strcmp(argv[1], "detach"))
+		return answer(bpf_link_detach(pinned(argv[2])));
 	if (argc >= 3 && !strcmp(argv[1], "info"))
 		return info(argv[2], argc == 4 ? strtoul(argv[3], NULL, 0) :
 						 sizeof(struct info));
-	errx(2, "usage: xdplink {create PROG FLAGS DEV PIN | update PIN PROG | info PIN [SIZE]}");
+	errx(2, "usage: xdplink {create PROG FLAGS DEV PIN | update PIN PROG | detach PIN | info PIN [SIZE]}");
 }
