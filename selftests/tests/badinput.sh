@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# KERNEL=host
+# The same bad requests, see bin/fuzz.c, to the unpatched and to the patched
+# kernel. Without the flag all answers are the same. With it the unpatched
+# kernel takes none of them, and the patched one none that the unpatched one
+# would not take without the flag. S1, S6, S11, S15
+#
+# FUZZ=100000 tests/badinput.sh: more of them than 1000 each; SEED=2: others
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck disable=SC1091
+. "$top/build/src/linux/tools/testing/selftests/kselftest/ktap_helpers.sh"
+who=(root admin userns nobody)
+n=${FUZZ:-1000} seed=${SEED:-1}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+# Everybody's answers, in one stream: vm.sh tells what the kernel warned of.
+ask()
+{
+	local each="$top/build/selftests/fuzz -s $seed -n $n \$who || echo failed"
+
+	# most of the time goes into grace periods
+	KERNEL=$1 TIMEOUT=$((600 + n / 2)) "$top/selftests/vm/vm.sh" \
+		"echo 1 >/sys/kernel/rcu_expedited
+		for who in ${who[*]}; do echo \"=== \$who\"; $each; done" \
+		>"$out/$1" 2>"$out/$1.err" || echo "vm.sh: $?" >>"$out/$1.err"
+}
+
+# compare WHO: what is wrong, a line each, and a line of figures
+compare()
+{
+	awk -v who="$1" '
+	FNR == 1 { file++ }
+	$1 == "===" { mine = $2 == who; next }
+	!mine { next }
+	NF != 5 { print "bad line: " $0; bad++; next }
+	{ lines[file]++; key = $1 " " $4; all[key] = $0 }
+	file == 1 { base[key] = $5; next }
+	!(key in base) { print "only the patched kernel: " $0; bad++; next }
+	{ plain = base[$1 " plain"]; total[$4]++; taken[$4] += $5 == 0 }
+	$4 == "plain" && $5 != plain { print $0 ", base: " plain; bad++ }
+	$4 == "flagged" && base[key] == 0 { print "base takes it: " $0; bad++ }
+	# the flag itself may be refused: EINVAL, EOPNOTSUPP
+	$4 == "flagged" && $5 != plain && $5 != 22 && $5 != 95 {
+		print $0 ", base without the flag: " plain; bad++
+	}
+	# what base answers to the flag is EINVAL, or an error that comes first
+	$4 == "flagged" && base[key] != 22 && base[key] != plain {
+		print "base: " base[key] ", patched: " $0; bad++
+	}
+	END {
+		if (lines[1] != lines[2] || !total["plain"]) {
+			print "requests: " lines[1] + 0 " and " lines[2] + 0; bad++
+		}
+		printf "%s: %d without the flag, %d taken; %d with it, %d taken\n",
+			who, total["plain"], taken["plain"],
+			total["flagged"], taken["flagged"]
+		# a test that nothing passes tests nothing
+		if (!taken["plain"] || !taken["flagged"]) {
+			print "nothing is taken"; bad++
+		}
+		exit !!bad
+	}' "$out/base" "$out/patched"
+}
+
+# case NAME COMMAND...
+case_is()
+{
+	local name=$1; shift
+
+	if "$@" >"$out/log" 2>&1; then
+		sed 's/^/# /' "$out/log"
+		ktap_test_pass "badinput: $name"
+	else
+		head -n 20 "$out/log" | sed 's/^/# /'
+		ktap_test_fail "badinput: $name"
+	fi
+}
+
+# The kernel came through it, and fuzz found nothing wrong.
+quiet()
+{
+	cat "$out/$1.err"
+	[ ! -s "$out/$1.err" ] && ! grep failed "$out/$1"
+}
+
+ktap_print_header
+ktap_set_plan 6
+ask base
+ask patched
+case_is "base kernel" quiet base
+case_is "patched kernel" quiet patched
+for one in "${who[@]}"; do
+	case_is "seed $seed, $n as $one" compare "$one"
+done
+ktap_finished
