@@ -232,6 +232,7 @@ case_refused()
 
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
+	echo '1,6 0 0 4294967295' >/tmp/bytecode
 	for tools in patched patched-nolibbpf; do
 		PATH=$top/build/tools/$tools:$PATH
 		obj=$objs/legacy.bpf.o
@@ -247,7 +248,7 @@ case_refused()
 		expect_text 'duplicate "hold-maps"' tc filter add dev eth0 \
 			ingress bpf hold-maps obj "$obj" hold-maps
 		expect_text "goes with object-file" tc filter add dev eth0 \
-			ingress bpf bytecode-file /dev/null hold-maps
+			ingress bpf bytecode-file /tmp/bytecode hold-maps
 		expect_text "hardware cannot hold maps" tc filter add dev eth0 \
 			ingress bpf hold-maps skip_sw obj "$obj"
 		expect_text "an action cannot hold maps" tc filter add \
@@ -274,8 +275,8 @@ case_usage()
 {
 	for tools in patched patched-nolibbpf; do
 		PATH=$top/build/tools/$tools:$PATH
-		ip link help 2>&1 | grep -F '[ hold-maps ]'
-		tc filter add bpf help 2>&1 | grep -F '[ hold-maps ]'
+		expect_text '[ hold-maps ]' ip link help
+		expect_text '[ hold-maps ]' tc filter add bpf help
 	done
 }
 
