@@ -203,6 +203,9 @@ replaced_under_traffic()
 {
 	local sender i
 
+	# On one CPU: in the emulator, another one that executes what attaching
+	# patches dies of it now and then, with the unpatched kernel too.
+	taskset -cp 0 $BASHPID
 	add_pair eth0
 	defer rm -rf "$pins"/{ip,tc,xdp}
 	ip link set dev eth0 xdpdrv obj "$objs/traffic.bpf.o" "$@"
