@@ -218,7 +218,7 @@ replaced_under_traffic()
 		ip -force link set dev eth0 xdpdrv \
 			obj "$objs/traffic.bpf.o" "$@"
 	done
-	kill "$sender"
+	kill "$sender" || :
 	wait "$sender" || :
 	# shellcheck disable=SC2207
 	counted=($(counters "$(prog_id xdpdrv eth0)"))
