@@ -253,6 +253,16 @@ static void renew(void)
 	sh->generation++;
 }
 
+/* Whoever is blocked, into the kernel's log: is it slow, or does it hang? */
+static void show_blocked(void)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "w", 1) != 1 || write(fd, "l", 1) != 1)
+		warn("sysrq");
+	close(fd);
+}
+
 static void wait_for_workers(void)
 {
 	struct timespec end;
@@ -262,8 +272,10 @@ static void wait_for_workers(void)
 		clock_gettime(CLOCK_REALTIME, &end);
 		end.tv_sec += PATIENCE;
 		while (sem_timedwait(&sh->done, &end)) {
-			if (errno != EINTR)
-				fail("a worker stays away");
+			if (errno == EINTR)
+				continue;
+			show_blocked();
+			fail("a worker stays away");
 		}
 		if (sh->failed)
 			give_up();
