@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mangle FROM TO SEED: a broken copy of an object file
+ *
+ * Cut off, or with bits, bytes and words that are other ones, half of them in
+ * the headers and tables, where they do most.
+ */
+#include <elf.h>
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned long long chance;
+
+static size_t rnd(size_t below)
+{
+	unsigned long long z = (chance += 0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return (z ^ z >> 31) % below;
+}
+
+/* Anywhere, or in the ELF header, a section header, or the start of a section */
+static size_t place(const Elf64_Ehdr *header, size_t size)
+{
+	const Elf64_Shdr *section;
+	size_t at;
+
+	switch (rnd(4)) {
+	case 0:
+		return rnd(sizeof(*header));
+	case 1:
+		return header->e_shoff +
+		       rnd(header->e_shnum * sizeof(Elf64_Shdr));
+	case 2:
+		section = (void *)header + header->e_shoff;
+		section += rnd(header->e_shnum);
+		at = section->sh_offset + rnd(64);
+		return at < size ? at : rnd(size);
+	default:
+		return rnd(size);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const unsigned long long words[] = {
+		0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff,
+		0x7fffffffffffffff, 0xffffffffffffffff,
+	};
+	static char from[1 << 20], to[(1 << 20) + 8];
+	size_t size, at;
+	FILE *file;
+	int n;
+
+	if (argc != 4)
+		errx(2, "usage: mangle FROM TO SEED");
+	file = fopen(argv[1], "r");
+	if (!file)
+		err(1, "%s", argv[1]);
+	size = fread(from, 1, sizeof(from), file);
+	fclose(file);
+	if (size < sizeof(Elf64_Ehdr) || size == sizeof(from))
+		errx(1, "%s: %zu bytes", argv[1], size);
+	memcpy(to, from, size);
+	chance = strtoull(argv[3], NULL, 0);
+
+	for (n = 1 + rnd(4); n; n--) {
+		/* of the whole one, also when its headers are broken by now */
+		at = place((void *)from, size);
+		switch (rnd(3)) {
+		case 0:
+			to[at] ^= 1 << rnd(8);
+			break;
+		case 1:
+			to[at] = rnd(256);
+			break;
+		default:
+			memcpy(to + at, &words[rnd(10)], 1 << rnd(4));
+		}
+	}
+	if (!rnd(4))
+		size = rnd(size);
+	file = fopen(argv[2], "w");
+	if (!file || fwrite(to, 1, size, file) != size || fclose(file))
+		err(1, "%s", argv[2]);
+	return 0;
+}
