@@ -7,6 +7,7 @@
 # would not take without the flag. S1, S6, S11, S15
 #
 # FUZZ=100000 tests/badinput.sh: more of them than 1000 each; SEED=2: others
+# shellcheck disable=SC2317 # called by case_is
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -11,7 +11,7 @@
 left_over=allowed
 
 seed=$RANDOM
-echo "# stress-base: seed $seed"
+echo "# base_stress: seed $seed"
 
 case_kernel_agrees_with_model()
 {
