@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Arrays that come late, arrays that were emptied already, and readers that
 # stall. S8, S10, S14
+# ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
 map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }

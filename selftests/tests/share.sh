@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # One program on several devices, and a program in its own array. S5, S9
+# ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
 # on_two WHERE: held by two attachments until the last one ends

@@ -5,6 +5,7 @@
 #
 # VM_APPEND="stress_ops=1000000 stress_seed=7" selftests/run stress: more of it,
 # or the same again
+# ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
 parameter() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" /proc/cmdline; }

@@ -40,9 +40,9 @@ fi
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
 	accel=(-accel kvm -cpu host)
 else
-	# Its CPUs take turns in one thread. With a thread each, a CPU may go on running the int3 that another CPU had put in
-	# the place of an instruction while it changed that (a tail call that becomes direct, the dispatcher of XDP programs):
-	# QEMU drops what it translated from a page just before the write, and not after it. The guest dies of it.
+	# Its CPUs take turns in one thread. With a thread each, guests of the unpatched kernel, too, die of an int3 that another
+	# CPU had put in the place of an instruction while it changed that (the dispatcher of XDP programs). The emulation is
+	# the likely cause: it drops what it translated from a page just before the write, and not after it.
 	accel=(-accel "tcg,thread=${VM_THREADS:-single}" -cpu max)
 fi
 
