@@ -23,13 +23,13 @@ case_kernel_agrees_with_model() { run_stress; }
 # Nothing changes for those who do not set the flag.
 case_without_flag() { run_stress --no-flag; }
 
-# The control: a model that is wrong is found out.
+# The control: a model that is wrong is found out, soon after it lied.
 case_lies_are_found()
 {
 	local lie
 
 	for lie in hold filter uref prog; do
-		ops=$((short / 2)) expect_text "the kernel differs from the model" \
+		ops=1200 expect_text "the kernel differs from the model" \
 			run_stress --deadline 5 --every 50 --break "$lie"
 		ids none "$DEADLINE"
 	done
