@@ -3,10 +3,10 @@
 # Arguments in every order but the right one, and broken object files: the
 # tools end by themselves, say what is wrong, and leave nothing attached. U4
 #
-# BADTOOLS=1000 tests/badtools.sh: so many of each instead of 40; SEED=2: others
+# BADTOOLS=1000 tests/badtools.sh: so many of each instead of 15; SEED=2: others
 . "$(dirname "$0")/../lib/testing.sh"
 
-n=${BADTOOLS:-40}
+n=${BADTOOLS:-15}
 RANDOM=${SEED:-1}
 
 setup()
