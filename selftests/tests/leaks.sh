@@ -70,16 +70,16 @@ batch_tc()
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	batch "$top/build/tools/$1/tc" "filter replace dev eth0 ingress prio 1 \
-handle 1 bpf da obj $objs/$2.tc.bpf.o hold-maps"
+handle 1 bpf da obj $objs/$2.bpf.o hold-maps"
 	tc filter del dev eth0 ingress
 }
 
 case_batch_ip() { batch_ip patched xdp; }
 case_batch_ip_legacy() { batch_ip patched legacy; }
 case_batch_ip_built_in() { batch_ip patched-nolibbpf legacy; }
-case_batch_tc() { batch_tc patched legacy; }
-case_batch_tc_built_in() { batch_tc patched-nolibbpf legacy; }
-case_batch_tc_values() { batch_tc patched table; }
+case_batch_tc() { batch_tc patched legacy.tc; }
+case_batch_tc_built_in() { batch_tc patched-nolibbpf legacy.tc; }
+case_batch_tc_values() { batch_tc patched tc; }
 
 # clean works|fails COMMAND...: COMMAND does that with AddressSanitizer, which
 # has no finding. Leaks are findings.

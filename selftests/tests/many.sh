@@ -25,7 +25,9 @@ toggles()
 	until_true "no memory is lost" not_grown "$before"
 }
 
-not_grown() { [ $(($(unreclaimable) - $1)) -lt 100 ]; }
+# The smallest object that could be lost has 64 bytes, which are 640 KiB in all;
+# caches come and go by some 100 KiB, also without the flag.
+not_grown() { [ $(($(unreclaimable) - $1)) -lt 400 ]; }
 
 case_toggle_xdp_native()
 {
