@@ -77,6 +77,22 @@ add_pair()
 	ip link set "$peer" up
 }
 
+# bond7, with the slaves eth0 and eth1
+add_bond()
+{
+	local slave
+
+	ip link add bond7 type bond mode active-backup
+	defer eval "ip link del bond7 2>/dev/null || :"
+	add_pair eth0
+	add_pair eth1
+	for slave in eth0 eth1; do
+		ip link set "$slave" down
+		ip link set "$slave" master bond7
+	done
+	ip link set bond7 up
+}
+
 # Where frames have to leave so that a program attached at WHERE of DEV sees
 # them
 sender()

@@ -31,15 +31,7 @@ case_bind_map() { on_pair bind; }
 # Where one slave of two may have the program already
 case_bond()
 {
-	ip link add bond7 type bond mode active-backup
-	defer eval "ip link del bond7 2>/dev/null || :"
-	add_pair eth0
-	add_pair eth1
-	for slave in eth0 eth1; do
-		ip link set "$slave" down
-		ip link set "$slave" master bond7
-	done
-	ip link set bond7 up
+	add_bond
 	each xdpdrv bond7
 }
 

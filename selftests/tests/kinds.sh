@@ -13,19 +13,6 @@ stays_full()
 	expect "slots of program $1" "${2:-1}" "$(ids filled "$1")"
 }
 
-add_bond()
-{
-	ip link add bond7 type bond mode active-backup
-	defer eval "ip link del bond7 2>/dev/null || :"
-	add_pair eth0
-	add_pair eth1
-	for slave in eth0 eth1; do
-		ip link set "$slave" down
-		ip link set "$slave" master bond7
-	done
-	ip link set bond7 up
-}
-
 attach_bond()
 {
 	ip link set dev bond7 xdp obj "$(object xdp)" hold-maps
