@@ -7,10 +7,13 @@
  *				and before the worker that empties it ran
  *   clear refill DEV|open	close the last file descriptor of an array so
  *				large that emptying it takes time; while that
- *				goes on, attach to DEV with the hold, or open
- *				the array by its id; fill the last slot again,
- *				and print whether it still is full (1) when
- *				that time is over
+ *				goes on, as what is still in it shows, attach to
+ *				DEV with the hold, and be warned, or open the
+ *				array by its id; fill the last slot, and print
+ *				whether it still is full (1) when that time is
+ *				over
+ *   clear settle [CPUS]	empty an array on each CPU, or on the first CPUS
+ *				of them, and return when that is done
  *   clear cost DEV ROUNDS	print what it takes to add and to drop the hold
  *				of an attachment to DEV, and what it takes to
  *				empty an array, in microseconds, as medians of
@@ -25,10 +28,12 @@
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -147,23 +152,87 @@ static void empty_another(int target)
 	close(pair.prog);
 }
 
-static int refill(const char *dev)
+static char warning[512];
+
+static int catch_warning(enum libbpf_print_level level, const char *format,
+			 va_list args)
+{
+	if (level == LIBBPF_WARN)
+		vsnprintf(warning, sizeof(warning), format, args);
+	return 0;
+}
+
+static void attach_too_late(const char *dev, const struct pair *pair)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .hold_maps = true);
+	char id[32];
+
+	libbpf_set_print(catch_warning);
+	if (bpf_xdp_attach(if_nametoindex(dev), pair->prog, 0, &opts))
+		err(1, "attach to %s", dev);
+	snprintf(id, sizeof(id), "map id %u", pair->map_id);
+	if (!strstr(warning, id))
+		errx(1, "no warning of %s: '%s'", id, warning);
+}
+
+static bool is_filled(__u32 map_id, __u32 slot)
+{
+	int fd = bpf_map_get_fd_by_id(map_id);
+	bool filled;
+	__u32 id;
+
+	if (fd < 0)
+		err(1, "map %u", map_id);
+	filled = !bpf_map_lookup_elem(fd, &slot, &id);
+	close(fd);
+	return filled;
+}
+
+static int refill(const char *dev)
+{
 	struct pair pair = make_pair(LARGE);
 	int target = load_target();
 
+	fill(pair.map_id, LARGE - 2, target);
 	close(pair.map);
 	if (!strcmp(dev, "open"))
 		pair.map = bpf_map_get_fd_by_id(pair.map_id);
-	else if (bpf_xdp_attach(if_nametoindex(dev), pair.prog, 0, &opts))
-		err(1, "attach to %s", dev);
+	else
+		attach_too_late(dev, &pair);
+	if (!is_filled(pair.map_id, LARGE - 2))
+		errx(1, "it was emptied before");
 	fill(pair.map_id, LARGE - 1, target);
 
 	/* The worker has begun, and goes on beside the first one of these. */
 	empty_another(target);
 	empty_another(target);
 	printf("%d\n", hits(pair.prog));
+	return 0;
+}
+
+static int settle(int count)
+{
+	int target = load_target(), cpu;
+	time_t end = time(NULL) + DEADLINE;
+	struct pair pair;
+	cpu_set_t set;
+
+	for (cpu = 0; cpu < count; cpu++) {
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		if (sched_setaffinity(0, sizeof(set), &set))
+			err(1, "CPU %d", cpu);
+		pair = make_pair(1);
+		fill(pair.map_id, 0, target);
+		close(pair.map);
+		while (hits(pair.prog)) {
+			if (time(NULL) > end)
+				errx(1, "nothing is emptied within %d s",
+				     DEADLINE);
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		}
+		close(pair.prog);
+	}
 	return 0;
 }
 
@@ -239,7 +308,9 @@ int main(int argc, char **argv)
 		return reopen(strtol(argv[2], NULL, 0));
 	if (argc == 3 && !strcmp(argv[1], "refill"))
 		return refill(argv[2]);
+	if (argc >= 2 && !strcmp(argv[1], "settle"))
+		return settle(argc > 2 ? atoi(argv[2]) : get_nprocs());
 	if (argc == 4 && !strcmp(argv[1], "cost"))
 		return cost(argv[2], strtol(argv[3], NULL, 0));
-	errx(2, "usage: clear {reopen ROUNDS | refill DEV|open | cost DEV ROUNDS}");
+	errx(2, "usage: clear {reopen ROUNDS | refill DEV|open | settle [CPUS] | cost DEV ROUNDS}");
 }

@@ -15,6 +15,7 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 ksft=$top/build/src/linux/tools/testing/selftests
 objs=$top/build/selftests
+# shellcheck disable=SC2034 # for the tests
 pins=/sys/fs/bpf
 PATH=$objs:$PATH
 DEADLINE=10 # seconds, for whatever is waited for
@@ -58,10 +59,11 @@ absent()
 # until_true WHAT COMMAND...: COMMAND succeeds before the deadline
 until_true()
 {
-	local what=$1; shift
+	local what=$1 end=$((SECONDS + DEADLINE)); shift
 
-	busywait $((DEADLINE * 1000)) "$@" >/dev/null ||
-		fail "$what: not within $DEADLINE s"
+	until "$@" >/dev/null; do
+		[ $SECONDS -le $end ] || fail "$what: not within $DEADLINE s"
+	done
 }
 
 # ---- devices ----------------------------------------------------------------
@@ -200,7 +202,11 @@ show()
 
 prog_id()
 {
-	show "$@" | sed -nE 's/.*(prog\/xdp| bpf .*) id ([0-9]+).*/\2/p' | head -1
+	local out line='[^'$'\n'']*'
+
+	out=$(show "$@")
+	[[ ! $out =~ (prog/xdp|\ bpf\ $line)\ id\ ([0-9]+) ]] ||
+		echo "${BASH_REMATCH[2]}"
 }
 
 # ---- packets ----------------------------------------------------------------
@@ -267,19 +273,7 @@ emptied() { [ "$(ids filled "$1")" = 0 ]; }
 # The kernel empties arrays in a worker, of the CPU that put the last uref.
 # Before "nothing was emptied" is believed, see one emptied on each CPU whose
 # loader exited later.
-settle()
-{
-	local cpu prog
-
-	for ((cpu = 0; cpu < $(nproc); cpu++)); do
-		taskset -c "$cpu" attach -p "$pins/settle$cpu" load "$(object xdp)"
-		defer eval "rm -f $pins/settle$cpu"
-		prog=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1)
-		until_true "the array of a program that nothing holds is emptied" \
-			emptied "$prog"
-		rm "$pins/settle$cpu"
-	done
-}
+settle() { clear settle; }
 
 # ---- running ----------------------------------------------------------------
 
@@ -288,8 +282,15 @@ complaints='WARNING|BUG|Oops|INFO: |possible |memory leaks|refcount|general prot
 # Whatever the kernel said of itself since the case began
 kernel_complaints()
 {
-	dmesg | grep -q "=== $1\$" || { echo "the log has lost its mark"; return; }
-	dmesg | sed "1,/=== $1\$/d" | grep -E -m1 -A30 "$complaints"
+	dmesg | awk -v mark="=== $1" -v complaints="$complaints" '
+		substr($0, length($0) - length(mark) + 1) == mark { seen = 1; next }
+		seen && !bad && $0 ~ complaints { bad = NR }
+		bad && NR <= bad + 30
+		END {
+			if (!seen)
+				print "the log has lost its mark"
+			exit seen && !bad
+		}'
 }
 
 # Not to be called in a condition, which would switch errexit off in the case.
@@ -311,13 +312,16 @@ run_case()
 	return "$status"
 }
 
-# run_cases [CASE...]: those, or all of the file
+# run_cases [CASE...]: those, or all of the file. Each is named with the rules
+# that the file's header cites.
 run_cases()
 {
-	local name log status
+	local name rules log status
 
 	log=$(mktemp)
-	name=$(basename "$0" .sh)
+	rules=$(sed -n '2,/^[^#]/s/^# //p' "$0" |
+		grep -oE '\b[SU][0-9]+(-[SU][0-9]+)?\b' | xargs)
+	name=$(basename "$0" .sh)${rules:+ $rules}
 	ktap_print_header
 	# shellcheck disable=SC2046
 	[ $# -gt 0 ] ||

@@ -15,6 +15,20 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+/* For objects that come for XDP and, as NAME.tc.bpf.o with -DTC, for tc */
+#ifdef TC
+#include <linux/pkt_cls.h>
+#define CTX	struct __sk_buff
+#define ENTRY	"classifier"
+#define TARGET	"tc"
+#define PASS	TC_ACT_OK
+#else
+#define CTX	struct xdp_md
+#define ENTRY	"prog"
+#define TARGET	"xdp"
+#define PASS	XDP_PASS
+#endif
+
 #define ETH_P_TEST	0x88b5	/* IEEE 802 local experimental */
 #define ETH_ALEN	6
 
@@ -24,6 +38,11 @@
 #endif
 #ifndef JUMP_PINNING
 #define JUMP_PINNING	LIBBPF_PIN_NONE
+#endif
+
+/* What the entry program does before it jumps */
+#ifndef BEFORE_JUMP
+#define BEFORE_JUMP()
 #endif
 
 enum counter { ENTERED, MISSED, HIT, DEEP_MISSED, DEEP_HIT, COUNTERS };
@@ -53,19 +72,17 @@ static __always_inline int is_test_frame(long data, long data_end)
 	       *proto == bpf_htons(ETH_P_TEST);
 }
 
-/* One jump table for the context type CTX. ENTRY is the section of the entry
- * program and TARGETS that of the others; a program ends with verdict PASS.
- */
-#define JUMP_TABLE(CTX, ENTRY, TARGETS, PASS)				\
-	int target(CTX *ctx);						\
-	int deep(CTX *ctx);						\
+/* A program ends with the verdict "pass". */
+#define JUMP_TABLE(ctx_type, entry_section, target_section, pass)	\
+	int target(ctx_type *ctx);					\
+	int deep(ctx_type *ctx);					\
 									\
 	struct {							\
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);			\
 		__uint(max_entries, 2);					\
 		__uint(key_size, sizeof(__u32));			\
 		__uint(pinning, JUMP_PINNING);				\
-		__array(values, int (CTX *));				\
+		__array(values, int (ctx_type *));			\
 	} jmp SEC(".maps") = { .values = { [0] = &target } };		\
 									\
 	struct {							\
@@ -73,31 +90,32 @@ static __always_inline int is_test_frame(long data, long data_end)
 		__uint(max_entries, 2);					\
 		__uint(key_size, sizeof(__u32));			\
 		__uint(pinning, JUMP_PINNING);				\
-		__array(values, int (CTX *));				\
+		__array(values, int (ctx_type *));			\
 	} jmp_deep SEC(".maps") = { .values = { [0] = &deep } };	\
 									\
-	SEC(ENTRY) int entry(CTX *ctx)					\
+	SEC(entry_section) int entry(ctx_type *ctx)			\
 	{								\
 		if (!is_test_frame(ctx->data, ctx->data_end))		\
-			return PASS;					\
+			return pass;					\
 		count(ENTERED);						\
+		BEFORE_JUMP();						\
 		bpf_tail_call(ctx, &jmp, 0);				\
 		count(MISSED);						\
-		return PASS;						\
+		return pass;						\
 	}								\
 									\
-	SEC(TARGETS) int target(CTX *ctx)				\
+	SEC(target_section) int target(ctx_type *ctx)			\
 	{								\
 		count(HIT);						\
 		bpf_tail_call(ctx, &jmp_deep, 0);			\
 		count(DEEP_MISSED);					\
-		return PASS;						\
+		return pass;						\
 	}								\
 									\
-	SEC(TARGETS) int deep(CTX *ctx)					\
+	SEC(target_section) int deep(ctx_type *ctx)			\
 	{								\
 		count(DEEP_HIT);					\
-		return PASS;						\
+		return pass;						\
 	}								\
 									\
 	char _license[] SEC("license") = "GPL"

@@ -4,35 +4,35 @@
  */
 #include "jump.h"
 
-int entry(struct xdp_md *ctx);
+int entry(CTX *ctx);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__array(values, int (struct xdp_md *));
+	__array(values, int (CTX *));
 } jmp SEC(".maps") = { .values = { [0] = &entry } };
 
 /* The first round marks the first byte behind the Ethernet header, by which a
  * round that jumped is told from it.
  */
-SEC("prog")
-int entry(struct xdp_md *ctx)
+SEC(ENTRY)
+int entry(CTX *ctx)
 {
 	unsigned char *mark = (void *)(long)ctx->data + 2 * ETH_ALEN + 2;
 
 	if ((void *)(mark + 1) > (void *)(long)ctx->data_end ||
 	    !is_test_frame(ctx->data, ctx->data_end))
-		return XDP_PASS;
+		return PASS;
 	if (*mark) {
 		count(HIT);
-		return XDP_PASS;
+		return PASS;
 	}
 	*mark = 1;
 	count(ENTERED);
 	bpf_tail_call(ctx, &jmp, 0);
 	count(MISSED);
-	return XDP_PASS;
+	return PASS;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -89,7 +89,7 @@ touched() {
 	local file
 
 	for file in $(g diff --name-only base "$last" -- '*.c' ':!tools' ':!samples' ':!Documentation'); do
-		[[ " ${folders[*]} " == *" ${file%/*}/ "* || " ${folders[*]} " == *" ${file%.c}.o "* ]] ||
+		[[ $name != guest || " ${folders[*]} " == *" ${file%/*}/ "* || " ${folders[*]} " == *" ${file%.c}.o "* ]] ||
 			die "$file is in none of the folders that are built: add its folder to ${0##*/}."
 		[ ! -e "$obj/${file%.c}.o" ] || echo "${file%.c}.o"
 	done

@@ -36,6 +36,7 @@ for goal; do
 abidiff                    abigail-tools     make check
 rst2man                    python3-docutils  make check
 groff                      groff-base        make check
+jq                         jq                make check
 /usr/lib/python3/dist-packages/yaml  python3-yaml  the netlink specs
 ' ;;
 	upstream) needs+="

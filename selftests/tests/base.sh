@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # KERNEL=base
+# NEEDS=build/tools/patched-nolibbpf/ip
 # A kernel without the flags says EINVAL, and the tools say what that means.
 # S15, and the control of everything else
 . "$(dirname "$0")/../lib/testing.sh"
@@ -36,22 +37,65 @@ case_tc_flag_is_unknown()
 	detach ingress eth0
 }
 
-case_ip_says_so()
+# says_so COMMAND...: it fails, in words
+says_so()
 {
-	add_pair eth0
-	expect_text "kernel cannot hold maps" \
-		ip link set dev eth0 xdp obj "$(object xdp)" hold-maps
-	absent prog/xdp ip link show dev eth0
+	local out
+
+	! out=$("$@" 2>&1) || fail "'$*' was expected to fail: $out"
+	[[ $out == *"kernel cannot hold maps"* && $out != *"Invalid argument"* ]] ||
+		fail "'$*' said '$out'"
+	ids none "$DEADLINE"
 }
 
-case_tc_says_so()
+ip_and_tc_say_so()
+{
+	local obj=$objs/$1 tc_obj=$objs/$2
+
+	add_pair eth0
+	for mode in xdp xdpdrv xdpgeneric; do
+		says_so ip link set dev eth0 $mode obj "$obj" hold-maps
+	done
+	absent prog/xdp ip link show dev eth0
+	says_so ip link add eth1 xdp obj "$obj" hold-maps type dummy
+	expect_text "does not exist" ip link show dev eth1
+	tc qdisc add dev eth0 clsact
+	for verb in add replace; do
+		says_so tc filter $verb dev eth0 ingress bpf da \
+			obj "$tc_obj" hold-maps
+	done
+	absent bpf tc filter show dev eth0 ingress
+}
+
+case_ip_and_tc_say_so() { ip_and_tc_say_so xdp.bpf.o tc.bpf.o; }
+
+case_built_in_loader_says_so()
+{
+	PATH=$top/build/tools/patched-nolibbpf:$PATH
+	ip_and_tc_say_so legacy.bpf.o legacy.tc.bpf.o
+}
+
+case_pinned_says_so()
 {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
+	defer rm -rf "$pins/p" "$pins/t"
+	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" type xdp
+	bpftool prog loadall "$objs/table.tc.bpf.o" "$pins/t" type classifier
 	expect_text "kernel cannot hold maps" \
-		tc filter add dev eth0 ingress bpf da obj "$(object tc)" \
-		hold-maps
+		ip link set dev eth0 xdp pinned "$pins/p/jump" hold-maps
+	expect_text "kernel cannot hold maps" tc filter add dev eth0 ingress \
+		bpf object-pinned "$pins/t/jump" hold-maps
+	for mode in xdp xdpgeneric xdpdrv; do
+		expect_text "kernel cannot hold maps" bpftool net attach $mode \
+			pinned "$pins/p/jump" dev eth0 hold_maps
+	done
+	absent prog/xdp ip link show dev eth0
 	absent bpf tc filter show dev eth0 ingress
+	# the control
+	bpftool net attach xdp pinned "$pins/p/jump" dev eth0
+	bpftool net detach xdp dev eth0
+	rm -r "$pins/p" "$pins/t"
 }
 
 case_libbpf_says_so()

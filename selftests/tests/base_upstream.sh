@@ -10,7 +10,8 @@ case_hold_prog_arrays_fails()
 	local out
 
 	cd "$top/build/upstream/quick/obj"
-	! out=$(./test_progs -a hold_prog_arrays 2>&1) || fail "it passed: $out"
+	# clear_twice leaks a map here, which is for leak.sh
+	! out=$(./test_progs -a hold_prog_arrays -d hold_prog_arrays/clear_twice 2>&1) || fail "it passed: $out"
 	expect "its parts" FAIL "$(sed -nE 's/^#.* hold_prog_arrays.*:(OK|FAIL|SKIP).*/\1/p' <<<"$out" | sort -u)"
 }
 

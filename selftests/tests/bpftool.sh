@@ -233,6 +233,9 @@ case_who_holds()
 	out=$(answer_of "$array")
 	[[ $out != *pinned* ]] || fail "there is no pin: $out"
 	grep "eth0([0-9]*) generic id $prog hold_maps" <<<"$out"
+	# as in bpftool-map(8)
+	expect "by its JSON" "$prog" "$(bpftool -j prog show |
+		jq ".[] | select(.map_ids // [] | index($array)) | .id")"
 	grep -A 1 "xdp  prog $prog" <<<"$out" | grep "eth1([0-9]*)  hold_maps"
 	rm "$pins/link"
 	bpftool net detach xdpgeneric dev eth0
@@ -255,6 +258,21 @@ case_who_holds_a_filter()
 	# bound by tc: the entry program does not use it
 	answer_of "$(map_named jmp_deep)" | grep "clsact/ingress .* hold_maps"
 	detach ingress eth0
+}
+
+case_who_holds_elsewhere()
+{
+	local array
+
+	ip netns add elsewhere
+	defer eval "ip netns del elsewhere 2>/dev/null || :"
+	ip -n elsewhere link add eth0 type dummy
+	ip -n elsewhere link set dev eth0 xdpgeneric obj "$(object xdp)" \
+		hold-maps
+	array=$(map_named jmp)
+	absent hold_maps answer_of "$array"
+	ip -all netns exec bpftool net show | grep 'eth0.* hold_maps'
+	ip netns del elsewhere
 }
 
 # complete WORD...: what the shell would offer for the last one

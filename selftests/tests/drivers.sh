@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# ALSO=debug
 # Drivers that refuse: what was attached still is, and still holds; what was
 # refused holds nothing. S6
 . "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/netdevsim.sh"
 
 DRV=0x4 HOLD=0x20
 
@@ -15,14 +17,11 @@ answer()
 	expect "the answer to ${*:2}" "$1" "$("${@:2}" | cut -d' ' -f1)"
 }
 
-add_netdevsim()
+# add_driver: and accept, the switch with which it refuses
+add_driver()
 {
-	echo "7 1" >/sys/bus/netdevsim/new_device
-	defer eval "echo 7 >/sys/bus/netdevsim/del_device 2>/dev/null || :"
-	until_true "the device is there" \
-		test -d /sys/bus/netdevsim/devices/netdevsim7/net
-	sim=$(ls /sys/bus/netdevsim/devices/netdevsim7/net)
-	accept=/sys/kernel/debug/netdevsim/netdevsim7/ports/0/bpf_xdpdrv_accept
+	add_netdevsim
+	accept=$simfs/bpf_xdpdrv_accept
 	# a device that goes while its driver refuses is upstream's WARN_ON()
 	defer eval "echo Y >$accept"
 }
@@ -52,7 +51,7 @@ case_netlink()
 {
 	local sim accept first
 
-	add_netdevsim
+	add_driver
 	keep one
 	first=$(entry_id)
 	echo N >"$accept"
@@ -85,7 +84,7 @@ case_refused_is_emptied()
 {
 	local sim accept
 
-	add_netdevsim
+	add_driver
 	keep one
 	echo N >"$accept"
 	answer EOPNOTSUPP nlflags xdp "$sim" "$pins/one" $((DRV | HOLD))
@@ -100,7 +99,7 @@ case_link()
 {
 	local sim accept first
 
-	add_netdevsim
+	add_driver
 	keep one
 	first=$(entry_id)
 	defer rm -f "$pins/link"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# ALSO=debug
 # The flag in dumps whose messages are full, of devices that have all there is,
 # and with several modes at the same time. Link info is in links.sh. S12
 . "$(dirname "$0")/../lib/testing.sh"

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# ALSO=debug
 # Between two attachments that hold, an array that both use never is without a
 # user reference: the kernel's function that is called when the last one goes
-# is counted. S3, S7
+# is counted. And the last packet, which is in the program when its attachment
+# ends, still hits. S3, S7
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
@@ -79,6 +81,73 @@ tc_filter()
 		"$replace $pins/entry hold-maps" \
 		"$replace $pins/other hold-maps" \
 		"tc filter del dev eth0 ingress"
+}
+
+# counters_are ENTERED MISSED HIT
+counters_are() { [ "$(counters "$prog" | cut -d' ' -f1-3)" = "$*" ]; }
+
+# last_packet WHERE OBJECT TYPE: a frame is in the program, on the other CPU,
+# while its attachment ends; and, the control, while the last pin of the array
+# goes and nothing holds it.
+last_packet()
+{
+	local where=$1 object=$2 type=$3 hold prog sender ends
+
+	taskset -cp 0 $BASHPID
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -rf "$pins/p" "$pins/m"
+	for hold in hold-maps ''; do
+		bpftool prog loadall "$objs/$object" "$pins/p" type "$type" \
+			pinmaps "$pins/m"
+		case $where in
+		xdp*)
+			ip link set dev eth0 "$where" pinned "$pins/p/entry" $hold
+			;;
+		*)
+			tc filter add dev eth0 "$where" bpf da \
+				pinned "$pins/p/entry" $hold
+			;;
+		esac
+		prog=$(prog_id "$where" eth0)
+		[ ! $hold ] || rm "$pins/m/"jmp*
+		settle
+		taskset -c 1 send peer0 1 &
+		sender=$!
+		until_true "the frame is in the program" counters_are 1 0 0
+		if [ $hold ]; then
+			detach "$where" eth0
+			ends="1 0 1"
+		else
+			rm "$pins/m/"jmp*
+			ends="1 1 0"
+		fi
+		# whatever is emptied now is empty
+		clear settle 1
+		counters_are 1 0 0 || fail "the frame has left too early"
+		bpftool map update pinned "$pins/m/go" key 0 0 0 0 value 1 0 0 0
+		wait $sender
+		# shellcheck disable=SC2086 # words
+		until_true "the frame ended as $ends" counters_are $ends
+		[ $hold ] || detach "$where" eth0
+		rm -r "$pins/p" "$pins/m"
+	done
+}
+
+case_last_packet_tc() { last_packet ingress slow.tc.bpf.o classifier; }
+
+# XDP has a dispatcher, which waits for packets when it changes: not where it has
+# no place for the program, as it has for 48.
+case_last_packet_xdp()
+{
+	local i
+
+	defer eval "printf 'link del fill%d\n' {1..48} | ip -force -batch - || :"
+	for i in {1..48}; do
+		echo "link add fill$i type dummy"
+		echo "link set dev fill$i xdpgeneric obj $objs/plain.bpf.o"
+	done | ip -batch -
+	last_packet xdpgeneric slow.bpf.o xdp
 }
 
 case_tc_replace() { tc_filter replace; }

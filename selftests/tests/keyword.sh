@@ -103,6 +103,32 @@ case_ip_link_add()
 	tail_calls_hit xdp eth0
 }
 
+# Both or nothing: not the device alone, where the program cannot be attached
+case_ip_link_add_refused()
+{
+	local add text
+
+	while IFS=: read -r text add; do
+		# shellcheck disable=SC2086 # words
+		expect_text "$text" ip link add $add
+		expect "devices" '' "$(ip -br link | grep -E '^(v0|v1|eth0|peer0)' || :)"
+	done <<-END
+		cannot find the device:xdp obj $objs/xdp.bpf.o hold-maps type dummy
+		cannot find the device:v%d xdp obj $objs/xdp.bpf.o hold-maps type dummy
+		cannot find the device:v0 netns 1 xdp obj $objs/xdp.bpf.o hold-maps type dummy
+		for a peer:v0 type veth peer name v1 xdp obj $objs/xdp.bpf.o hold-maps
+		for a peer:v0 type veth peer name v1 xdp obj $objs/xdp.bpf.o
+		does not support XDP:v0 xdpdrv obj $objs/xdp.bpf.o hold-maps type dummy
+		doesn't contain:v0 xdp obj $objs/xdp.bpf.o program no hold-maps type dummy
+	END
+	# the controls
+	ip link add v%d type veth peer name v1 xdp off
+	ip link del v0
+	ip link add v0 xdpgeneric obj "$objs/xdp.bpf.o" hold-maps type dummy
+	expect "slots" 2 "$(ids filled "$(prog_id xdpgeneric v0)")"
+	ip link del v0
+}
+
 # tc_takes OPTION...: with the keyword, and then without it
 tc_takes()
 {
@@ -251,9 +277,22 @@ case_refused()
 			ingress bpf bytecode-file /tmp/bytecode hold-maps
 		expect_text "hardware cannot hold maps" tc filter add dev eth0 \
 			ingress bpf hold-maps skip_sw obj "$obj"
-		expect_text "an action cannot hold maps" tc filter add \
-			dev eth0 ingress bpf obj "$obj" action bpf \
-			obj "$obj" section classifier hold-maps
+		for words in "obj $obj section classifier hold-maps" \
+			"hold-maps obj $obj section classifier"; do
+			# shellcheck disable=SC2086 # words
+			expect_text "an action cannot hold maps" tc filter add \
+				dev eth0 ingress bpf obj "$obj" action bpf $words
+			# shellcheck disable=SC2086 # words
+			expect_text "an action cannot hold maps" \
+				tc actions add action bpf $words
+		done
+		expect_text "an action cannot hold maps" \
+			tc actions add action ok hold-maps
+		absent 'action order' tc actions show action gact
+		expect_text "leaves nothing to hold" ip link set dev eth0 \
+			xdpgeneric off hold-maps
+		expect_text "leaves nothing to hold" ip link set dev eth0 \
+			xdp none hold-maps
 	done
 	not_shown_xdp
 	absent bpf tc filter show dev eth0 ingress
@@ -306,6 +345,10 @@ case_completion()
 	expect "of skip_sw" "" "$(complete_words $add skip_sw ho)"
 	expect "of classic BPF" "" \
 		"$(complete_words filter add dev lo bpf bytecode-file x ho)"
+	expect "of classic BPF" "" \
+		"$(complete_words filter add dev lo bpf bcf x ho)"
+	expect "later" section "$(complete_words $add verbose hold-maps da se)"
+	expect "program" program "$(complete_words $add section x prog)"
 	}
 }
 

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# THEN=debug
 # The other kinds of attachments and the ways out of them: a bond with slaves,
 # netdevsim, links, chains and shared blocks. S4, S11, S13
 . "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/netdevsim.sh"
 
 entry_id() { ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1; }
 
@@ -54,15 +56,6 @@ case_bond_without_flag()
 	ip link set dev bond7 xdp off
 }
 
-add_netdevsim()
-{
-	echo "7 1" >/sys/bus/netdevsim/new_device
-	defer eval "echo 7 >/sys/bus/netdevsim/del_device 2>/dev/null || :"
-	until_true "the device is there" \
-		test -d /sys/bus/netdevsim/devices/netdevsim7/net
-	sim=$(ls /sys/bus/netdevsim/devices/netdevsim7/net)
-}
-
 case_netdevsim_native_detach()
 {
 	local sim
@@ -110,6 +103,42 @@ case_netdevsim_offload_is_refused()
 	rm "$pins/off"
 }
 
+case_netdevsim_tc_offload_is_refused()
+{
+	local sim
+
+	add_netdevsim
+	ethtool -K "$sim" hw-tc-offload on
+	tc qdisc add dev "$sim" clsact
+	defer rm -f "$pins/off"
+	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type classifier \
+		offload_dev "$sim"
+	expect "the answer with the flag" \
+		"EOPNOTSUPP Offloaded programs can't hold prog arrays" \
+		"$(nlflags tc "$sim" "$pins/off" $((0x1 | 0x2)) 0x2)"
+	absent bpf tc filter show dev "$sim" ingress
+	expect "the answer without the flag" ok \
+		"$(nlflags tc "$sim" "$pins/off" 0x1 0x2)"
+	tc filter show dev "$sim" ingress | grep 'skip_sw .*in_hw'
+	tc qdisc del dev "$sim" clsact
+	rm "$pins/off"
+}
+
+# A filter that the hardware has as well runs in software, too: it holds.
+case_netdevsim_tc_in_both()
+{
+	local sim
+
+	add_netdevsim
+	ethtool -K "$sim" hw-tc-offload on
+	echo Y >"$simfs/bpf_tc_non_bound_accept"
+	tc qdisc add dev "$sim" clsact
+	tc filter add dev "$sim" ingress bpf da obj "$(object tc)" hold-maps
+	tc filter show dev "$sim" ingress | grep 'hold-maps in_hw'
+	stays_full "$(entry_id)" 2
+	tc filter del dev "$sim" ingress
+}
+
 # A driver that refuses the next program: that is not held, and the one that
 # was attached before still is.
 case_driver_refuses()
@@ -117,7 +146,7 @@ case_driver_refuses()
 	local sim first accept
 
 	add_netdevsim
-	accept=/sys/kernel/debug/netdevsim/netdevsim7/ports/0/bpf_xdpdrv_accept
+	accept=$simfs/bpf_xdpdrv_accept
 	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
 	first=$(entry_id)
 	stays_full "$first" 2
@@ -181,9 +210,9 @@ case_tc_replace_by_handle()
 
 no_prog() { ! ids | grep -q "^prog $1 "; }
 
-# Without a handle a second filter joins the first one; the priority goes as a
-# whole.
-case_tc_delete_by_priority()
+# Without a handle a second filter joins the first one, whatever the verb; the
+# priority goes as a whole.
+by_priority()
 {
 	local first
 
@@ -191,11 +220,37 @@ case_tc_delete_by_priority()
 	tc qdisc add dev eth0 clsact
 	filter add dev eth0 ingress prio 3
 	first=$(entry_id)
-	tc filter add dev eth0 ingress prio 3 bpf da obj "$(object tc)" \
+	tc filter "$1" dev eth0 ingress prio 3 bpf da obj "$(object tc)" \
 		hold-maps
 	stays_full "$(entry_id)" 2
 	stays_full "$first" 2
+	expect "filters" 2 "$(tc filter show dev eth0 ingress | grep -c hold-maps)"
 	tc filter del dev eth0 ingress prio 3
+	ids none "$DEADLINE"
+}
+
+case_tc_add_by_priority() { by_priority add; }
+case_tc_replace_by_priority() { by_priority replace; }
+
+# A device that moves to another network namespace takes its XDP program along,
+# and the hold with it; its filters end.
+case_device_moves()
+{
+	local xdp tc
+
+	add_pair eth0
+	ip netns add other
+	defer eval "ip netns del other 2>/dev/null || :"
+	attach_tool ingress eth0 hold-maps
+	tc=$(entry_id)
+	attach_tool xdpdrv eth0 hold-maps
+	xdp=$(entry_id)
+	stays_full "$tc" 2
+	ip link set dev eth0 netns other
+	until_true "the filter's program is freed" no_prog "$tc"
+	stays_full "$xdp" 2
+	ip -n other -d link show dev eth0 | grep "id $xdp .*hold-maps"
+	ip netns del other
 	ids none "$DEADLINE"
 }
 

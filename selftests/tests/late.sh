@@ -87,6 +87,25 @@ no_slots() { ! bpftool map dump id "$1" | grep '^key'; }
 case_xdp_emptied_first() { emptied_first xdpdrv; }
 case_tc_emptied_first() { emptied_first ingress; }
 
+# The warning has room for one id: it counts the others.
+case_two_arrays_emptied_first()
+{
+	local jmp deep
+
+	add_pair eth0
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -p "$pins/entry" --
+	jmp=$(map_named jmp) deep=$(map_named jmp_deep)
+	bindmap "$pins/entry" "$deep"
+	kill_loader
+	until_true "the first array is emptied" no_slots "$jmp"
+	until_true "the second array is emptied" no_slots "$deep"
+	ip link set dev eth0 xdpdrv pinned "$pins/entry" hold-maps 2>&1 |
+		grep "map id $jmp, 1 more"
+	rm "$pins/entry"
+	detach xdpdrv eth0
+}
+
 # While the worker still walks a large array, the attach does not wait for it,
 # and what is put in after the attach stays.
 case_attach_while_emptied()

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # KERNEL=base
+# NEEDS=build/upstream/quick/obj/test_progs
 # The control of late.sh's opened_while_emptied: the unpatched kernel leaks the
 # map. What it leaks stays until the guest ends, so this file is its last one.
 . "$(dirname "$0")/../lib/testing.sh"
@@ -15,6 +16,16 @@ case_second_clear_leaks_a_map()
 		fail "nothing is left over"
 	fi
 	expect "what is left over" "map" "$(ids | cut -d' ' -f1)"
+}
+
+case_upstreams_test_finds_it()
+{
+	local out
+
+	cd "$top/build/upstream/quick/obj"
+	! out=$(./test_progs -a hold_prog_arrays/clear_twice 2>&1) ||
+		fail "it passed: $out"
+	[[ $out == *"array freed"* ]] || fail "not for the array: $out"
 }
 
 run_cases

@@ -11,7 +11,7 @@ LINES=${LINES:-200}
 
 # batch TOOL LINE...: one process of TOOL runs LINE..., again and again. After
 # $LINES lines it has as many descriptors as after the first ones, and none of
-# them failed. Lines of its own mark how far it is.
+# them failed, unless refused is set. Lines of its own mark how far it is.
 batch()
 {
 	local tool=$1 rounds pipe lines batch first; shift
@@ -35,7 +35,11 @@ batch()
 	expect "descriptors after $LINES lines" "$first" \
 		"$(descriptors "$batch")"
 	exec {lines}>&-
-	wait "$batch"
+	if [ "${refused:-}" ]; then
+		! wait "$batch" || fail "no line failed"
+	else
+		wait "$batch"
+	fi
 }
 
 descriptors() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
@@ -62,7 +66,7 @@ batch_ip()
 	add_pair eth0
 	batch "$top/build/tools/$1/ip" \
 		"link set dev eth0 xdp obj $objs/$2.bpf.o hold-maps" \
-		"link set dev eth0 xdp off"
+		"link set dev eth0 xdp off" "${@:3}"
 }
 
 batch_tc()
@@ -70,7 +74,7 @@ batch_tc()
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	batch "$top/build/tools/$1/tc" "filter replace dev eth0 ingress prio 1 \
-handle 1 bpf da obj $objs/$2.bpf.o hold-maps"
+handle 1 bpf da obj $objs/$2.bpf.o hold-maps" "${@:3}"
 	tc filter del dev eth0 ingress
 }
 
@@ -80,6 +84,26 @@ case_batch_ip_built_in() { batch_ip patched-nolibbpf legacy; }
 case_batch_tc() { batch_tc patched legacy.tc; }
 case_batch_tc_built_in() { batch_tc patched-nolibbpf legacy.tc; }
 case_batch_tc_values() { batch_tc patched tc; }
+
+# Devices added and gone again, and lines that fail before and after a load
+case_batch_ip_refused()
+{
+	local refused=yes
+
+	batch_ip patched xdp \
+		"link add v0 xdp obj $objs/xdp.bpf.o hold-maps type dummy" \
+		"link del v0" \
+		"link add v0 netns 1 xdp obj $objs/xdp.bpf.o hold-maps type dummy"
+}
+
+case_batch_tc_refused()
+{
+	local refused=yes
+
+	batch_tc patched tc "filter add dev eth0 ingress prio 1 handle 1 \
+bpf da hold-maps obj $objs/tc.bpf.o" "filter replace dev eth0 ingress prio 2 \
+handle 1 bpf skip_sw obj $objs/tc.bpf.o hold-maps"
+}
 
 # clean works|fails COMMAND...: COMMAND does that with AddressSanitizer, which
 # has no finding. Leaks are findings.
@@ -133,6 +157,8 @@ case_asan_ip()
 	xdp works xdp off
 	clean works ip link add eth1 xdp obj "$objs/xdp.bpf.o" hold-maps type veth
 	clean works ip link del eth1
+	clean fails ip link add eth1 xdpdrv obj "$objs/xdp.bpf.o" hold-maps type dummy
+	clean fails ip link add eth1 netns 1 xdp obj "$objs/xdp.bpf.o" hold-maps type dummy
 }
 
 case_asan_ip_failures()

@@ -20,6 +20,7 @@ add_devices()
 		dev=bond7
 		inside ip link add bond7 type bond mode active-backup
 		inside ip link set eth0 master bond7
+		inside ip link set peer0 master bond7
 	fi
 	inside ip link set "$dev" up
 }

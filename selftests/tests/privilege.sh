@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# ALSO=debug
 # Who may not attach may not hold, and who may attach in a network namespace of
 # his own may hold there, for as long as that lasts. S4, S6
 . "$(dirname "$0")/../lib/testing.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# ALSO=debug
 # What cannot be held is refused, with a reason, and changes nothing. S6, S11
 . "$(dirname "$0")/../lib/testing.sh"
 
-HOLD_XDP=0x20 HW_MODE=0x8 DRV_MODE=0x4 UNKNOWN_XDP=0x40
+HOLD_XDP=0x20 HW_MODE=0x8 DRV_MODE=0x4 REPLACE=0x10 UNKNOWN_XDP=0x40
 DIRECT=0x1 HOLD_TC=0x2 UNKNOWN_TC=0x4 SKIP_SW=0x2
 
 answer()
@@ -42,6 +43,24 @@ case_xdp_unknown_bits()
 	answer EINVAL xdp eth0 -1 $((UNKNOWN_XDP | DRV_MODE))
 	# the control: the same request with known bits
 	answer ok xdp eth0 "$pins/entry" $((DRV_MODE | HOLD_XDP))
+	still_held xdpdrv
+}
+
+case_xdp_another_program_expected()
+{
+	local reason='EEXIST Active program does not match expected'
+
+	held_and_pinned xdpdrv
+	defer rm -f "$pins/other"
+	attach -p "$pins/other" load "$(object xdp)"
+	answer "$reason" xdp eth0 "$pins/other" \
+		$((REPLACE | DRV_MODE | HOLD_XDP)) "$pins/other"
+	answer "$reason" xdp eth0 "$pins/other" $((REPLACE | DRV_MODE)) \
+		"$pins/other"
+	# the control: the program that is attached
+	answer ok xdp eth0 "$pins/entry" $((REPLACE | DRV_MODE | HOLD_XDP)) \
+		"$pins/entry"
+	rm "$pins/other"
 	still_held xdpdrv
 }
 

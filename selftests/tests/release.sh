@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# THEN=debug
 # Every way out of a held attachment ends the hold: what was loaded is freed
 # although nobody is left to close or unpin it. S4, S5, S7
 . "$(dirname "$0")/../lib/testing.sh"

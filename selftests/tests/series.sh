@@ -79,6 +79,14 @@ case_standalone_libbpf()
 	nm -D --defined-only "$work/to/usr/lib/libbpf.so" | grep -c ' bpf_xdp_attach@'
 }
 
+# The tree's own look at which symbols are exported, in which version
+case_libbpf_checks_itself()
+{
+	mkdir -p "$work/check"
+	make -C "$src/libbpf/tools/lib/bpf" CC='ccache gcc' "-j$(nproc)" \
+		OUTPUT="$work/check/" check
+}
+
 # ---- the series -------------------------------------------------------------
 
 # tree_of FOLDER...: what the kernel's source is with these series applied

@@ -60,25 +60,35 @@ case_held_and_unheld()
 
 # The circular reference that stopped the RFC of 2023: program in array, array
 # used by program. All of it is freed at the end of the attachment.
-case_program_in_its_own_array()
+program_in_its_own_array()
 {
-	object() { echo "$objs/self.bpf.o"; }
+	local where=$1
+
+	object()
+	{
+		case $1 in
+		xdp*) echo "$objs/self.bpf.o" ;;
+		*) echo "$objs/self.tc.bpf.o" ;;
+		esac
+	}
 
 	add_pair eth0
-	attach_tool xdpdrv eth0
+	attach_tool "$where" eth0
 	until_true "without the flag the array is emptied" \
-		emptied "$(prog_id xdpdrv eth0)"
-	expect "entered, missed, hit" "10 10 0 0 0" "$(traffic xdpdrv eth0)"
-	detach xdpdrv eth0
+		emptied "$(prog_id "$where" eth0)"
+	expect "entered, missed, hit" "10 10 0 0 0" "$(traffic "$where" eth0)"
+	detach "$where" eth0
 	ids none "$DEADLINE"
 
-	attach_tool xdpdrv eth0 hold-maps
-	# a decoy that is not in its own array
-	object() { echo "$objs/xdp.bpf.o"; }
+	attach_tool "$where" eth0 hold-maps
 	settle
-	expect "entered, missed, hit" "10 0 10 0 0" "$(traffic xdpdrv eth0)"
-	detach xdpdrv eth0
+	expect "entered, missed, hit" "10 0 10 0 0" "$(traffic "$where" eth0)"
+	detach "$where" eth0
 	ids none "$DEADLINE"
 }
+
+case_program_in_its_own_array_xdpdrv() { program_in_its_own_array xdpdrv; }
+case_program_in_its_own_array_xdpgeneric() { program_in_its_own_array xdpgeneric; }
+case_program_in_its_own_array_tc() { program_in_its_own_array ingress; }
 
 run_cases
