@@ -32,8 +32,8 @@ endif
 endif
 tests := $(patsubst selftests/tests/%.sh,%,$(wildcard selftests/tests/*.sh))
 ifneq ($(T),)
-ifeq ($(filter $(T),$(tests)),)
-$(error there is no test T=$(T); there are: $(tests))
+ifneq ($(filter-out $(tests),$(T)),)
+$(error there is no test T=$(filter-out $(tests),$(T)); there are: $(tests))
 endif
 endif
 ifneq ($(filter vm,$(MAKECMDGOALS)),)
@@ -136,8 +136,8 @@ demo: $(call guest_of,patched) selftests ## show the difference that hold-maps m
 
 # Only the kernels that the chosen tests run on are built, and of other tools those that they name in "# NEEDS=".
 kernels_of_check = $(shell KERNEL=$(only_on) selftests/run --kernels $(T) 2>/dev/null)
-needs = $(sort $(shell sed -n 's/^\# NEEDS=//p' selftests/tests/$(or $(T),*).sh))
-check: ## run every test, or T=name alone, on all kernels or on KERNEL
+needs = $(sort $(shell sed -n 's/^\# NEEDS=//p' $(patsubst %,selftests/tests/%.sh,$(or $(T),*))))
+check: ## run every test, or those of T=name alone, on all kernels or on KERNEL
 check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)),$(call guest_of,$(kernel))) \
        $(tools-patched) $(needs) selftests | deps-check
 	@KERNEL=$(only_on) selftests/run $(T)
