@@ -47,7 +47,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests vm shell demo check check-upstream export lint posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests vm shell demo check check-upstream check-long export lint posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -158,6 +158,10 @@ check-upstream: $(call guest_of,base) $(call guest_of,patched) build/upstream/al
                 $(patsubst %,build/upstream/iproute2-%/misc/ss,base patched) \
                 build/upstream/tdc/action-ebpf
 	@selftests/upstream/check
+
+check-long: ## run what takes hours, or PART=name of it (crashes, soak, upgrades ...)
+check-long: $(call guest_of,base) $(call guest_of,patched) $(call guest_of,debug) $(needs) selftests | deps-check
+	@selftests/long/run $(PART)
 
 # ---- for the lists --------------------------------------------------------------------------------------------------
 

@@ -15,3 +15,13 @@ add_netdevsim()
 		test -d /sys/bus/netdevsim/devices/netdevsim7/net
 	sim=$(ls /sys/bus/netdevsim/devices/netdevsim7/net)
 }
+
+# add_driver: likewise, and sets accept, the switch with which its driver refuses
+# XDP programs
+add_driver()
+{
+	add_netdevsim
+	accept=$simfs/bpf_xdpdrv_accept
+	# a device that goes while its driver refuses is upstream's WARN_ON()
+	defer eval "echo Y >$accept"
+}

@@ -66,6 +66,9 @@ until_true()
 	done
 }
 
+# figure TEXT...: to be shown with the case although it passes
+figure() { echo "# $*"; }
+
 # ---- devices ----------------------------------------------------------------
 
 # add_pair ethN: with peerN at the other end
@@ -209,6 +212,21 @@ prog_id()
 		echo "${BASH_REMATCH[2]}"
 }
 
+# ---- what is loaded ---------------------------------------------------------
+
+# The newest map or entry program of that name
+map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }
+entry_id() { ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1; }
+no_prog() { ! ids | grep -q "^prog $1 "; }
+no_slots() { ! bpftool map dump id "$1" | grep '^key'; }
+
+# stays_full PROG SLOTS: what it uses keeps as many
+stays_full()
+{
+	settle
+	expect "slots of program $1" "$2" "$(ids filled "$1")"
+}
+
 # ---- packets ----------------------------------------------------------------
 
 # counters PROG_ID: entered, missed, hit, deep_missed, deep_hit
@@ -293,6 +311,19 @@ kernel_complaints()
 		}'
 }
 
+# What kmemleak finds of all that is older than 5 seconds, which is the age that
+# it wants: an object counts as leaked when two scans do not see it.
+kmemleak_finds()
+{
+	local leaks=/sys/kernel/debug/kmemleak
+
+	echo scan >$leaks
+	sleep 6
+	echo scan >$leaks
+	echo scan >$leaks
+	head -c 8000 $leaks
+}
+
 # Not to be called in a condition, which would switch errexit off in the case.
 run_case()
 {
@@ -300,7 +331,8 @@ run_case()
 
 	[ "$KERNEL" = host ] || echo "=== $mark" >/dev/kmsg
 	(
-		set -eEuo pipefail
+		set -euo pipefail
+		shopt -s inherit_errexit
 		trap 'set +ex; defer_scopes_cleanup' EXIT
 		set -x
 		"$1"
@@ -331,6 +363,8 @@ run_cases()
 		run_case "$case" >"$log" 2>&1
 		status=$?
 		if [ "$status" = 0 ]; then
+			# figures
+			grep '^# ' "$log"
 			ktap_test_pass "$name: ${case#case_}"
 		else
 			# the trace, but for what functions do inside $( )

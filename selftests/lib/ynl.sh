@@ -50,6 +50,6 @@ get_tc()
 
 flags_of()
 {
-	sed -nE "s/.*\"$1\": (\{[^{}]*\}).*/\1/p" |
-		sed -nE 's/.*"flags": (\[[^]]*\]|[0-9]+).*/\1/p'
+	jq -c "[.. | objects | .$1 // empty] |
+		if . == [] then error(\"no $1\") else .[0].flags // empty end"
 }

@@ -10,15 +10,15 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 case ${1:-} in
 linux)
-	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='KERNEL_SRC=<a Linux source tree>'
+	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='give KERNEL_SRC=<a Linux source tree>'
 	file="linux-source-${KERNEL_SERIES}_*_all.deb"
 	get=(download "linux-source-$KERNEL_SERIES") ;;
 iproute2)
-	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='IPROUTE2_SRC=<an iproute2 source tree>'
+	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='give IPROUTE2_SRC=<an iproute2 source tree>'
 	file="iproute2_$IPROUTE2_SERIES.*.orig.tar.xz"
 	get=(source --tar-only --download-only iproute2) ;;
 libbpf)
-	what="the source of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src instead='it a mirror that has it'
+	what="the source of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src instead="add a mirror that has it to the apt configuration"
 	file="libbpf_$LIBBPF_SERIES.*.orig.tar.gz"
 	get=(source --tar-only --download-only libbpf) ;;
 *) die "usage: fetch.sh linux|iproute2|libbpf" ;;
@@ -65,4 +65,4 @@ for mirror in $(mirrors); do
 	cached
 	exit
 done
-die "no Debian mirror of this system has $what in the suite $suite (log: $log): give $instead."
+die "no Debian mirror of this system has $what in the suite $suite (log: $log): $instead."

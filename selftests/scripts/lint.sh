@@ -52,7 +52,8 @@ done
 while IFS= read -r file; do
 	if head -n 1 "$file" | grep -qE '^#!.*/(env )?(ba)?sh( |$)'; then scripts+=("$file"); fi
 done < <(find . \( -path ./build -o -path ./.git \) -prune -o -type f -print | sort)
-shellcheck "${scripts[@]}" selftests/scripts/lib.sh || bad=1
+scripts+=(selftests/scripts/lib.sh selftests/lib/*.sh)
+shellcheck "${scripts[@]}" || bad=1
 
 for series in kernel libbpf iproute2; do
 	"$top/selftests/scripts/build-each.sh" "$series" || bad=1

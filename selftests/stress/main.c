@@ -6,7 +6,8 @@
  *   --ops N	operations of all processes together (10000)
  *   --procs N	processes (4)
  *   --every N	operations of each process between two quiet points (100)
- *   --deadline N	seconds that the kernel has to agree at a quiet point (60)
+ *   --deadline N	seconds that the kernel has to agree at a quiet point (60),
+ *		with --break from the first lie on
  *   --no-flag	never ask for a hold, for a kernel that has none
  *   --break hold|filter|uref|prog
  *		from the middle on, let the model be wrong: it says that XDP
@@ -431,7 +432,7 @@ int main(int argc, char **argv)
 	sh->ops = 10000;
 	sh->procs = 4;
 	sh->every = 100;
-	sh->deadline = 60;
+	sh->deadline = DEADLINE;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 's':

@@ -550,13 +550,16 @@ double model_quiet(void)
 	struct timespec pause = { .tv_nsec = 1000 * 1000 };
 	double start = now();
 	FILE *nowhere = fopen("/dev/null", "w");
+	/* a short one is for the lie that it is to find */
+	int deadline = sh->lie && !sh->lied ? DEADLINE : sh->deadline;
 
 	leak_is_fine = false;
 	while (differs(nowhere)) {
-		if (now() > start + sh->deadline) {
+		if (now() > start + deadline) {
 			dump();
 			differs(stdout);
-			fail("the kernel differs from the model");
+			fail("the kernel differs from the model%s",
+			     sh->lied ? ", which lied" : "");
 		}
 		leak_is_fine = !sh->patched && now() > start + LEAK_AFTER;
 		nanosleep(&pause, NULL);

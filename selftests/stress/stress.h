@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#define DEADLINE	60	/* seconds, unless told otherwise */
 #define MAX_PROCS	8
 #define POOLS		(MAX_PROCS + 1)	/* the last one is the parent's */
 #define PARENT		MAX_PROCS

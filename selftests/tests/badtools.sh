@@ -60,10 +60,10 @@ attached()
 }
 
 # judged COMMAND...: after an error nothing is attached; what is attached says
-# hold-maps if and only if the command did
+# hold-maps if and only if the command did. Sets seen.
 judged()
 {
-	local seen said=''
+	local said='' held
 
 	run_tool "$@"
 	seen=$(attached) || seen=''
@@ -82,9 +82,21 @@ judged()
 	tc filter del dev eth0 ingress
 }
 
+# control COMMAND...: it works, and that is seen of what it attached, or, where
+# it detaches, no longer
+control()
+{
+	local seen=''
+
+	judged "$@"
+	[ "$status" = 0 ] || fail "the control: $(cat /tmp/err)"
+	[[ "$*" == *" detach "* || $seen == *hold-maps* ]] ||
+		fail "the control: '$*' attached nothing that could be seen"
+}
+
 random_commands()
 {
-	local i picked status
+	local i picked status seen
 
 	for ((i = 0; i < n; i++)); do
 		some_words
@@ -93,8 +105,7 @@ random_commands()
 	echo "$good were right, $bad were wrong" >&2
 	# neither only good nor only bad ones
 	[ "$bad" -gt 0 ] || fail "none was wrong"
-	judged "$@" "${right[@]}"
-	[ "$status" = 0 ] || fail "the control: $(cat /tmp/err)"
+	control "$@" "${right[@]}"
 }
 
 finish()
@@ -158,7 +169,7 @@ case_bpftool_arguments()
 # broken_files FILE COMMAND...: the last word of COMMAND is to follow the file
 broken_files()
 {
-	local file=$1 i status good=0 bad=0; shift
+	local file=$1 i status seen good=0 bad=0; shift
 
 	for ((i = 0; i < n; i++)); do
 		mangle "$file" /tmp/broken.o $((i + 1000 * ${SEED:-1}))
@@ -166,8 +177,7 @@ broken_files()
 	done
 	echo "$good were loaded, $bad were not" >&2
 	[ "$bad" -gt 0 ] || fail "all were loaded"
-	judged "$@" "$file" hold-maps
-	[ "$status" = 0 ] || fail "the control: $(cat /tmp/err)"
+	control "$@" "$file" hold-maps
 }
 
 case_ip_broken_files()

@@ -15,7 +15,8 @@ case_names_are_refused()
 		set_xdp eth0 '["drv-mode", "hold-prog-arrays"]'
 	absent prog/xdp show xdpdrv eth0
 	set_xdp eth0 '["drv-mode"]'
-	expect "the flags" "" "$(get_xdp eth0)"
+	seen=$(get_xdp eth0)
+	expect "the flags" "" "$seen"
 	detach xdpdrv eth0
 	rm "$pins/entry"
 	kill_loader

@@ -4,9 +4,7 @@
 # who keeps an array full. S8, S11, S12, U4
 . "$(dirname "$0")/../lib/testing.sh"
 
-map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }
-
-# pinned [DEV]: the entry program and all maps, as a loader leaves them
+# pinned: the entry program and all maps, as a loader leaves them
 pinned()
 {
 	defer rm -rf "$pins/p" "$pins/m"
@@ -124,13 +122,13 @@ case_link_shows()
 	add_pair eth0
 	defer rm -f "$pins/link"
 	pinned
-	pinlink eth0 "$pins/p/jump" "$pins/link" $((DRIVER))
+	xdplink create "$pins/p/jump" "$DRIVER" eth0 "$pins/link"
 	absent hold_maps bpftool link show
 	absent hold_maps bpftool -j link show
 	rm "$pins/link"
 	until_true "the link is gone" no_program_on eth0
 
-	pinlink eth0 "$pins/p/jump" "$pins/link" $((DRIVER | HOLD))
+	xdplink create "$pins/p/jump" $((DRIVER | HOLD)) eth0 "$pins/link"
 	bpftool link show | grep 'eth0([0-9]*)  hold_maps'
 	as_json '"hold_maps":true' bpftool link show
 	unpin
@@ -142,7 +140,7 @@ case_link_shows()
 	rm "$pins/link"
 }
 
-no_program_on() { absent prog/xdp ip link show dev "$1"; }
+no_program_on() { [[ $(ip link show dev "$1") != *prog/xdp* ]]; }
 
 # The arrays of tail-called programs live if they are bound, and otherwise not.
 bound()
@@ -228,7 +226,7 @@ case_who_holds()
 	[[ $out != *hold_maps* ]] || fail "nothing holds: $out"
 
 	bpftool net attach xdpgeneric pinned "$pins/p/jump" dev eth0 hold_maps
-	pinlink eth1 "$pins/p/jump" "$pins/link" $((DRIVER | HOLD))
+	xdplink create "$pins/p/jump" $((DRIVER | HOLD)) eth1 "$pins/link"
 	unpin
 	out=$(answer_of "$array")
 	[[ $out != *pinned* ]] || fail "there is no pin: $out"

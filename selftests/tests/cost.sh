@@ -11,7 +11,7 @@ case_array_size_does_not_matter()
 
 	add_pair eth0
 	read -r -a times <<<"$(clear cost eth0 101)"
-	echo "${times[*]}"
+	figure "µs, of one slot, of four million, and the control: ${times[*]}"
 	expect "words" "take drop last empty" \
 		"${times[0]} ${times[3]} ${times[6]} ${times[8]}"
 	for i in 1 4; do

@@ -3,8 +3,7 @@
 # The loader dies at a system call, at each of them in turn: either nothing is
 # attached and nothing is left, or all of it works. S3, S5, U2
 #
-# CRASH=1 tests/crash.sh: at all of them, and not only at every 9th. Figures are
-# left in /tmp/figures.
+# CRASH=1 tests/crash.sh: at all of them, and not only at every 9th.
 . "$(dirname "$0")/../lib/testing.sh"
 
 every=${CRASH:-9}
@@ -69,7 +68,7 @@ each()
 	for call in "${chosen[@]}"; do
 		one "$where" "$call"
 	done
-	echo "# $where: $calls calls, dead at ${#chosen[@]}: $without times nothing was attached, $with times all of it" >>/tmp/figures
+	figure "$where: $calls calls, dead at ${#chosen[@]}: $without times nothing was attached, $with times all of it"
 	# before and after the attach, and no more calls than there were
 	[ "$with" -ge 1 ] && [ "$without" -ge 8 ] && [ "$alive" -le 2 ]
 }

@@ -8,22 +8,10 @@
 
 DRV=0x4 HOLD=0x20
 
-entry_id() { ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1; }
-no_prog() { ! ids | grep -q "^prog $1 "; }
-
 # answer WANTED COMMAND...: the first word of what it prints
 answer()
 {
 	expect "the answer to ${*:2}" "$1" "$("${@:2}" | cut -d' ' -f1)"
-}
-
-# add_driver: and accept, the switch with which it refuses
-add_driver()
-{
-	add_netdevsim
-	accept=$simfs/bpf_xdpdrv_accept
-	# a device that goes while its driver refuses is upstream's WARN_ON()
-	defer eval "echo Y >$accept"
 }
 
 # load NAME: a program whose jump table only its pin's holders keep
@@ -38,12 +26,6 @@ keep()
 {
 	start_loader xdp "${2:-}" -b -p "$pins/$1" --
 	defer rm -f "$pins/$1"
-}
-
-stays_full()
-{
-	settle
-	expect "slots of program $1" "$2" "$(ids filled "$1")"
 }
 
 # Refused, accepted (the control), and each way to another state refused
@@ -106,7 +88,7 @@ case_link()
 	echo N >"$accept"
 	answer EOPNOTSUPP xdplink create "$pins/one" $((DRV | HOLD)) "$sim" \
 		"$pins/link"
-	expect "links" "" "$(ids | grep '^link' || :)"
+	absent 'link ' ids
 	echo Y >"$accept"
 	answer ok xdplink create "$pins/one" $((DRV | HOLD)) "$sim" \
 		"$pins/link"

@@ -128,7 +128,6 @@ case_estimate_is_kept()
 	[[ $out == *"XDP at most 36 bytes"* ]] || fail "one mode: $out"
 	xdp "$sim" "$pins/off" "$OFFLOAD"
 
-	mountpoint -q $TRACING || mount -t tracefs none $TRACING
 	# shellcheck disable=SC2016 # the kernel's $retval
 	echo 'r:estimate if_nlmsg_size size=$retval:u32' >$TRACING/kprobe_events
 	defer eval "echo 0 >$TRACING/events/kprobes/estimate/enable; echo >$TRACING/kprobe_events"

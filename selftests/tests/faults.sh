@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # KERNEL=debug
-# Every allocation of an attachment fails once: all or nothing is done. How many
-# there were is left in /tmp/figures. S6
+# Every allocation of an attachment fails once: all or nothing is done. S6
 . "$(dirname "$0")/../lib/testing.sh"
 
 # each WHERE DEV: failnth says what is wrong, and fails where nothing failed
 each()
 {
-	failnth "$@" | tee -a /tmp/figures
+	failnth "$@" | tee /tmp/faults
+	figure "$(tail -n 1 /tmp/faults)"
 	# what had no memory for itself ends the tool with a word in the log
 	absent 'kmemleak: Kernel memory leak detector disabled' dmesg
 	absent 'ODEBUG: Out of memory' dmesg

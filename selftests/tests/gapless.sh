@@ -14,13 +14,21 @@ TRACING=/sys/kernel/tracing
 # How often a prog array lost its last user reference
 count_losses()
 {
-	mountpoint -q $TRACING || mount -t tracefs none $TRACING
 	echo 'p:losses prog_array_map_clear' >$TRACING/kprobe_events
 	defer eval "echo 0 >$TRACING/events/kprobes/losses/enable; echo >$TRACING/kprobe_events"
 	echo 1 >$TRACING/events/kprobes/losses/enable
 }
 
 losses() { awk '$1 == "losses" { print $2 }' $TRACING/kprobe_profile; }
+
+# done_by COMMAND: tc and rm say nothing, nlflags and xdplink "ok"
+done_by()
+{
+	local out
+
+	out=$($1)
+	[[ $out == @(ok|) ]] || fail "$1: $out"
+}
 
 # no_gap ATTACH AGAIN REPLACE DETACH: commands that attach "entry" with the hold,
 # do that again, replace it by "other" with the hold, and detach that
@@ -29,18 +37,18 @@ no_gap()
 	local attach=$1 again=$2 replace=$3 detach=$4
 
 	bindmap "$pins/other" "$jmp"
-	$attach
+	done_by "$attach"
 	kill_loader
 	count_losses
-	$again
+	done_by "$again"
 	until_true "there is one hold" is_state "1 1 0 0"
 	expect "losses when attached again" 0 "$(losses)"
-	$replace
+	done_by "$replace"
 	until_true "the first hold ends" is_state "0 1 1 1"
 	expect "losses when replaced" 0 "$(losses)"
 	rm "$pins"/{entry,other}
 	# the control: both arrays are lost at the end
-	$detach
+	done_by "$detach"
 	until_true "the last holds are counted" test_losses 2
 }
 
@@ -86,6 +94,20 @@ tc_filter()
 # counters_are ENTERED MISSED HIT
 counters_are() { [ "$(counters "$prog" | cut -d' ' -f1-3)" = "$*" ]; }
 
+# Who keeps a CPU for as long as a test takes is no lockup.
+patient_watchdogs()
+{
+	local file value
+
+	while read -r value file; do
+		defer eval "echo $(cat "$file") >$file"
+		echo "$value" >"$file"
+	done <<-END
+		60 /proc/sys/kernel/watchdog_thresh
+		300 /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
+	END
+}
+
 # last_packet WHERE OBJECT TYPE: a frame is in the program, on the other CPU,
 # while its attachment ends; and, the control, while the last pin of the array
 # goes and nothing holds it.
@@ -94,6 +116,7 @@ last_packet()
 	local where=$1 object=$2 type=$3 hold prog sender ends
 
 	taskset -cp 0 $BASHPID
+	patient_watchdogs
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	defer rm -rf "$pins/p" "$pins/m"

@@ -9,15 +9,16 @@
 # in_json WANTED COMMAND...: every "hold_maps" in what COMMAND prints
 in_json()
 {
-	local wanted=$1; shift
+	local wanted=$1 seen; shift
 
-	expect "hold_maps in '$*'" "$wanted" "$("$@" | python3 -c '
+	seen=$("$@" | python3 -c '
 import json, sys
 def find(o):
     if isinstance(o, dict):
         return [repr(o[k]) for k in o if k == "hold_maps"] + find(list(o.values()))
     return [v for e in o for v in find(e)] if isinstance(o, list) else []
-print(*find(json.load(sys.stdin)))')"
+print(*find(json.load(sys.stdin)))')
+	expect "hold_maps in '$*'" "$wanted" "$seen"
 }
 
 shown_xdp()
@@ -249,8 +250,6 @@ case_tc_echo()
 	tc filter del dev eth0 ingress
 	rm -r "$pins/p"
 }
-
-no_slots() { ! bpftool map dump id "$1" | grep '^key'; }
 
 case_refused()
 {

@@ -6,15 +6,6 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
-entry_id() { ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1; }
-
-# stays_full: what entry_id names keeps its arrays
-stays_full()
-{
-	settle
-	expect "slots of program $1" "${2:-1}" "$(ids filled "$1")"
-}
-
 attach_bond()
 {
 	ip link set dev bond7 xdp obj "$(object xdp)" hold-maps
@@ -99,7 +90,9 @@ case_netdevsim_offload_is_refused()
 	absent xdpoffload ip link show dev "$sim"
 	expect "the answer without the flag" ok \
 		"$(nlflags xdp "$sim" "$pins/off" 0x8)"
-	nlflags xdp "$sim" -1 $((0x8 | 0x20))
+	expect "detach, with the flag" ok \
+		"$(nlflags xdp "$sim" -1 $((0x8 | 0x20)))"
+	absent xdpoffload ip link show dev "$sim"
 	rm "$pins/off"
 }
 
@@ -145,20 +138,18 @@ case_driver_refuses()
 {
 	local sim first accept
 
-	add_netdevsim
-	accept=$simfs/bpf_xdpdrv_accept
+	add_driver
 	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
 	first=$(entry_id)
 	stays_full "$first" 2
-	echo N >$accept
-	defer eval "echo Y >$accept"
+	echo N >"$accept"
 	expect_text "driver XDP disabled" ip -force link set \
 		dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
 	until_true "the refused program is freed" one_entry
 	stays_full "$first" 2
 	ip -d link show dev "$sim" | grep hold-maps
 	# the control: the same command when the driver accepts it
-	echo Y >$accept
+	echo Y >"$accept"
 	ip -force link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
 	until_true "the first program is freed" no_prog "$first"
 	ip link set dev "$sim" xdpdrv off
@@ -207,8 +198,6 @@ case_tc_replace_by_handle()
 	stays_full "$(entry_id)" 2
 	tc filter del dev eth0 ingress prio 3 handle 7 bpf
 }
-
-no_prog() { ! ids | grep -q "^prog $1 "; }
 
 # Without a handle a second filter joins the first one, whatever the verb; the
 # priority goes as a whole.

@@ -5,8 +5,6 @@
 # ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
-map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }
-
 # jmp_deep belongs to the tail-called program; bound to the entry program while
 # that is held, it stays when the tail-called program goes.
 case_bind_while_held()
@@ -81,8 +79,6 @@ emptied_first()
 	rm "$pins/entry"
 	detach "$where" eth0
 }
-
-no_slots() { ! bpftool map dump id "$1" | grep '^key'; }
 
 case_xdp_emptied_first() { emptied_first xdpdrv; }
 case_tc_emptied_first() { emptied_first ingress; }

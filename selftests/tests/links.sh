@@ -208,17 +208,16 @@ case_update_fails()
 {
 	local sim accept
 
-	add_netdevsim
-	accept=$simfs/bpf_xdpdrv_accept
+	add_driver
 	load_two xdp
 	defer rm -f "$pins/link"
 	create "$sim" $((NATIVE | HOLD))
-	echo N >$accept
+	echo N >"$accept"
 	answers EOPNOTSUPP xdplink update "$pins/link" "$pins/other"
 	comes_to "the refused update" 1
 	shows "$sim" 0x20 "$entry"
 	# the control: the same command when the driver accepts it
-	echo Y >$accept
+	echo Y >"$accept"
 	answers ok xdplink update "$pins/link" "$pins/other"
 	comes_to "the update" 0 1
 	rm "$pins/link"

@@ -208,7 +208,7 @@ replaced_under_traffic()
 	taskset -cp 0 $BASHPID
 	add_pair eth0
 	defer rm -rf "$pins"/{ip,tc,xdp}
-	ip link set dev eth0 xdpdrv obj "$objs/traffic.bpf.o" "$@"
+	ip link set dev eth0 xdpdrv obj "$objs/upgrade_xdp.bpf.o" "$@"
 	send peer0 100000000 &
 	sender=$!
 	defer eval "kill $sender 2>/dev/null || :"
@@ -216,7 +216,7 @@ replaced_under_traffic()
 		until_true "frames arrive" \
 			seen_by "$(prog_id xdpdrv eth0)" $((i * 100))
 		ip -force link set dev eth0 xdpdrv \
-			obj "$objs/traffic.bpf.o" "$@"
+			obj "$objs/upgrade_xdp.bpf.o" "$@"
 	done
 	kill "$sender" || :
 	wait "$sender" || :

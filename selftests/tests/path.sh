@@ -79,16 +79,6 @@ net/core/rtnetlink.o	if_nlmsg_size do_setlink
 net/sched/cls_bpf.o	cls_bpf_dump
 '
 
-# Without a guest there are no ids and no log to look at.
-run_case()
-{
-	(
-		set -eEuo pipefail
-		set -x
-		"$1"
-	)
-}
-
 # ---- functions --------------------------------------------------------------
 
 differences() { python3 "$top/selftests/lib/functions.py" "$@"; }
@@ -288,9 +278,12 @@ case_no_other_structure_differs()
 # driver's part behind it.
 case_the_hot_members_stay()
 {
-	expect "what moved in bpf_prog" "" "$(first_moved bpf_prog)"
-	expect "what moved in bpf_prog_aux" "" "$(first_moved bpf_prog_aux)"
-	expect "what moved in cls_bpf_prog" "" "$(first_moved cls_bpf_prog)"
+	local struct seen
+
+	for struct in bpf_prog bpf_prog_aux cls_bpf_prog; do
+		seen=$(first_moved $struct)
+		expect "what moved in $struct" "" "$seen"
+	done
 	expect "the first member that moved in net_device" \
 		"struct bpf_xdp_entity xdp_state[3];" \
 		"$(first_moved net_device)"

@@ -16,9 +16,7 @@ held()
 	prog=$(prog_id "$where" "$dev")
 }
 
-no_prog() { ! ids | grep -q "^prog $1 "; }
-
-# freed: the program that held is gone, and with it its two arrays
+# freed: the program that held is gone; the end of the case sees that all is
 freed()
 {
 	until_true "program $prog is freed" no_prog "$prog"

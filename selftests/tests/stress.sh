@@ -3,25 +3,29 @@
 # Everything at once, by several processes, with packets flowing: the kernel has
 # to agree with a model at each quiet point. S1-S9, S12, S13
 #
-# VM_APPEND="stress_ops=1000000 stress_seed=7" selftests/run stress: more of it,
-# or the same again
+# make vm RUN='OPS=10000 SEED=7 selftests/tests/stress.sh' TIMEOUT=3600: more of
+# it, or the same again
 # ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
-parameter() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
-
-ops=$(parameter stress_ops) seed=$(parameter stress_seed)
 short=2400
 [ "$KERNEL" != debug ] || short=400 # it takes ten times as long
-: "${ops:=$short}" "${seed:=1}"
-echo "# stress: seed $seed, $ops operations"
+seed=${SEED:-1}
 
-run_stress() { stress --seed "$seed" --ops "$ops" "$@"; }
+# run_stress OPERATIONS OPTION...
+run_stress()
+{
+	local out
 
-case_kernel_agrees_with_model() { run_stress; }
+	stress --seed "$seed" --ops "$@" | tee /tmp/stress
+	out=$(grep 'quiet points' /tmp/stress | tail -n 1)
+	figure "seed $seed: $out"
+}
+
+case_kernel_agrees_with_model() { run_stress "${OPS:-$short}"; }
 
 # Nothing changes for those who do not set the flag.
-case_without_flag() { run_stress --no-flag; }
+case_without_flag() { run_stress "$short" --no-flag; }
 
 # The control: a model that is wrong is found out, soon after it lied.
 case_lies_are_found()
@@ -29,8 +33,8 @@ case_lies_are_found()
 	local lie
 
 	for lie in hold filter uref prog; do
-		ops=1200 expect_text "the kernel differs from the model" \
-			run_stress --deadline 5 --every 50 --break "$lie"
+		expect_text "the kernel differs from the model, which lied" \
+			stress --seed "$seed" --ops 1200 --deadline 5 --every 50 --break "$lie"
 		ids none "$DEADLINE"
 	done
 }

@@ -4,13 +4,13 @@
 # new loaders that exit at once, while frames come in on all CPUs. With hold-maps
 # no tail call misses; the ways in which this is done today miss. S3, S4, U1, U2
 #
-# VM_APPEND=upgrades=10000 selftests/run upgrade: that many in each case, and a
-# quarter in each control
+# UPGRADES=10000 tests/upgrade.sh: that many in each case, and a quarter in each
+# control, but 100 at the most
 . "$(dirname "$0")/../lib/testing.sh"
 
-upgrades=$(sed -n 's/.*\<upgrades=\([0-9]*\).*/\1/p' /proc/cmdline)
+short=40
 [ "$KERNEL" != debug ] || short=8 # it takes ten times as long
-: "${upgrades:=${short:-40}}"
+upgrades=${UPGRADES:-$short}
 
 # Whoever loads these objects finds the counters of the first one; libbpf looks
 # for them in one place, ip and tc in another one.
@@ -67,9 +67,8 @@ upgrade()
 	seen=$(counters "$(prog_id "$where" eth0)")
 	read -r entered missed _ deep_missed _ <<<"$seen"
 	missed=$((missed + deep_missed))
-	echo "$*: $upgrades upgrades in $((SECONDS - start)) s," \
-		"$entered frames, $missed missed tail calls" |
-		tee /dev/kmsg
+	figure "$*: $upgrades upgrades in $((SECONDS - start)) s," \
+		"$entered frames, $missed missed tail calls"
 	detach "$where" eth0
 }
 
@@ -86,6 +85,7 @@ some_missed()
 {
 	local entered missed upgrades=$((upgrades / 4 + 1))
 
+	[ $upgrades -le 100 ] || upgrades=100
 	upgrade "$@"
 	[ "$missed" -gt 0 ] || fail "no tail call of $entered missed"
 }

@@ -11,7 +11,8 @@ case_xdp_by_name()
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -b -p "$pins/entry" --
 	set_xdp eth0 '["drv-mode"]'
-	expect "the flags without the hold" "" "$(get_xdp eth0)"
+	seen=$(get_xdp eth0)
+	expect "the flags without the hold" "" "$seen"
 	set_xdp eth0 '["drv-mode", "hold-prog-arrays"]'
 	expect "the flags with the hold" '["hold-prog-arrays"]' "$(get_xdp eth0)"
 	kill_loader
@@ -21,7 +22,8 @@ case_xdp_by_name()
 	# numbers are taken as before, and drop the hold here
 	set_xdp eth0 4
 	until_true "the hold ends" emptied "$(prog_id xdpdrv eth0)"
-	expect "the flags after that" "" "$(get_xdp eth0)"
+	seen=$(get_xdp eth0)
+	expect "the flags after that" "" "$seen"
 	rm "$pins/entry"
 	detach xdpdrv eth0
 }
@@ -35,7 +37,7 @@ case_tc_by_name()
 	set_tc eth0 '["act-direct"]'
 	expect "the flags without the hold" '["act-direct"]' "$(get_tc eth0)"
 	set_tc eth0 '["act-direct", "hold-maps"]'
-	expect "the flags with the hold" '["act-direct", "hold-maps"]' \
+	expect "the flags with the hold" '["act-direct","hold-maps"]' \
 		"$(get_tc eth0)"
 	kill_loader
 	settle

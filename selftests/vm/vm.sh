@@ -57,7 +57,7 @@ cleanup() {
 	rm -rf "$run"
 	# Old logs go: the last 40 stay.
 	find "$build/log" -maxdepth 1 -name 'vm-*.log' -printf '%T@ %p\n' | sort -n | head -n -40 | cut -d ' ' -f 2- |
-		xargs -r -d '\n' rm -f
+		xargs -r -d '\n' rm -f || true # another guest may clean up at the same time
 }
 trap cleanup EXIT
 trap 'exit 130' INT
