@@ -70,6 +70,7 @@ case_ip_modes()
 case_ip_any_order()
 {
 	add_pair eth0
+	ip_takes xdp hold-maps obj "$objs/xdp.bpf.o"
 	ip_takes xdp obj "$objs/xdp.bpf.o" hold-maps section prog
 	ip_takes xdp obj "$objs/xdp.bpf.o" section prog hold-maps
 	ip_takes xdp obj "$objs/xdp.bpf.o" hold-maps program entry
@@ -102,6 +103,22 @@ case_ip_link_add()
 	shown_xdp "$(prog_id xdp eth0)"
 	settle
 	tail_calls_hit xdp eth0
+}
+
+# The name is free in the other namespace, and the device would be there.
+case_ip_link_add_same_name()
+{
+	ip netns add other
+	defer ip netns del other
+	ip link add v0 type dummy
+	defer ip link del v0
+	expect_text "cannot find the device" ip link add v0 netns other \
+		xdp obj "$objs/xdp.bpf.o" type dummy
+	absent v0 ip -n other link show
+	# as without xdp
+	expect_text "File exists" ip link add v0 \
+		xdpgeneric obj "$objs/xdp.bpf.o" type dummy
+	absent prog/xdp ip link show dev v0
 }
 
 # Both or nothing: not the device alone, where the program cannot be attached
@@ -263,8 +280,12 @@ case_refused()
 		obj=$objs/legacy.bpf.o
 		expect_text 'duplicate "hold-maps"' ip link set dev eth0 xdp \
 			obj "$obj" hold-maps hold-maps
+		expect_text 'duplicate "hold-maps"' ip link set dev eth0 xdp \
+			hold-maps obj "$obj" hold-maps
 		expect_text "leaves nothing to hold" ip link set dev eth0 \
 			xdp off hold-maps
+		expect_text "leaves nothing to hold" ip link set dev eth0 \
+			xdp hold-maps off
 		expect_text "xdpoffload cannot hold maps" ip link set \
 			dev eth0 xdpoffload obj "$obj" hold-maps
 		expect_text '"hold-map"' ip link set dev eth0 xdp \
@@ -276,7 +297,10 @@ case_refused()
 			ingress bpf bytecode-file /tmp/bytecode hold-maps
 		expect_text "hardware cannot hold maps" tc filter add dev eth0 \
 			ingress bpf hold-maps skip_sw obj "$obj"
+		expect_text "bad action" tc filter add dev eth0 \
+			ingress bpf obj "$obj" action hold-maps
 		for words in "obj $obj section classifier hold-maps" \
+			"obj $obj section classifier pipe hold-maps" \
 			"hold-maps obj $obj section classifier"; do
 			# shellcheck disable=SC2086 # words
 			expect_text "an action cannot hold maps" tc filter add \

@@ -121,7 +121,7 @@ what_loads()
 	local where object
 
 	tools "$1"
-	for object in plain table chain several legacy both; do
+	for object in plain calls table chain several legacy both; do
 		for where in xdpdrv ingress; do
 			if load "$where" eth0 "$object.bpf.o" >&2; then
 				echo "$object:$where"
@@ -161,6 +161,7 @@ nothing_lost()
 case_nothing_lost()
 {
 	nothing_lost base patched plain:xdpdrv plain:ingress \
+		calls:xdpdrv calls:ingress \
 		example_bpf_graft:classifier \
 		example_bpf_map_in_map:ingress example_bpf_shared:ingress
 }
