@@ -107,11 +107,15 @@ case_only_a_pin_is_left()
 			until_true "without the flag the array is emptied" \
 				emptied "$(prog_id xdp eth0)"
 			tail_calls_miss xdpdrv eth0
+			absent xdp_flags withfd "$pins/link" \
+				cat /proc/self/fdinfo/9
 		else
 			settle
 			tail_calls_hit xdpdrv eth0
 			show xdp eth0 | grep hold-maps
 			bpftool link show | grep hold_maps
+			withfd "$pins/link" cat /proc/self/fdinfo/9 |
+				grep "^xdp_flags:.0x20$"
 		fi
 		rm "$pins/link"
 		ids none "$DEADLINE"

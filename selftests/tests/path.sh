@@ -74,6 +74,7 @@ kernel/sys.o		override_release
 drivers/net/bonding/bond_procfs.o	bond_info_seq_show
 # dumps
 net/core/dev.o		dev_xdp_holds_maps bpf_xdp_link_fill_link_info
+net/core/dev.o		bpf_xdp_link_show_fdinfo
 net/core/rtnetlink.o	rtnl_xdp_fill rtnl_fill_ifinfo rtnl_xdp_size
 net/core/rtnetlink.o	if_nlmsg_size do_setlink
 net/sched/cls_bpf.o	cls_bpf_dump
