@@ -297,7 +297,7 @@ case_refused()
 			ingress bpf bytecode-file /tmp/bytecode hold-maps
 		expect_text "hardware cannot hold maps" tc filter add dev eth0 \
 			ingress bpf hold-maps skip_sw obj "$obj"
-		expect_text "bad action" tc filter add dev eth0 \
+		expect_text "Bad action type" tc filter add dev eth0 \
 			ingress bpf obj "$obj" action hold-maps
 		for words in "obj $obj section classifier hold-maps" \
 			"obj $obj section classifier pipe hold-maps" \
