@@ -35,7 +35,7 @@ case_tc_built_in() { runs iproute2-patched-nolibbpf tc/bpf_hold_maps.t; }
 # The control: with the stock tools they are skipped, which would be noticed.
 case_stock_skips()
 {
-	expect_text "]: SKIPPED" runs iproute2-base ip/link/xdp_hold_maps.t
+	expect_text SKIPPED runs iproute2-base ip/link/xdp_hold_maps.t
 }
 
 run_cases
