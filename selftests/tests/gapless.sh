@@ -21,13 +21,14 @@ count_losses()
 
 losses() { awk '$1 == "losses" { print $2 }' $TRACING/kprobe_profile; }
 
-# done_by COMMAND: tc and rm say nothing, nlflags and xdplink "ok"
+# done_by COMMAND: tc and rm say nothing, nlflags and xdplink "ok", with a warning
+# where the program has an array of its own that was emptied
 done_by()
 {
 	local out
 
 	out=$($1)
-	[[ $out == @(ok|) ]] || fail "$1: $out"
+	[[ -z $out || $out == ok* ]] || fail "$1: $out"
 }
 
 # no_gap ATTACH AGAIN REPLACE DETACH: commands that attach "entry" with the hold,
