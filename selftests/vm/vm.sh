@@ -44,6 +44,9 @@ else
 	# CPU had put in the place of an instruction while it changed that (the dispatcher of XDP programs). The emulation is
 	# the likely cause: it drops what it translated from a page just before the write, and not after it.
 	accel=(-accel "tcg,thread=${VM_THREADS:-single}" -cpu max)
+	# Both CPUs read the time stamp counter of the host. Guests that do not trust it ask an emulated device for the time,
+	# again and again.
+	append+=' tsc=reliable'
 fi
 
 mkdir -p "$build/run" "$build/log"
