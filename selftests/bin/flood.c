@@ -25,7 +25,7 @@
 
 static void flood(int cpu, int ifindex, unsigned long *sent)
 {
-	struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	struct timespec pause = { .tv_nsec = 2000 * 1000 };
 	unsigned char frame[ETH_ZLEN] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* to everybody */
 		0x02, 0, 0, 0, 0, 1,

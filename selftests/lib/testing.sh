@@ -17,6 +17,17 @@ ksft=$top/build/src/linux/tools/testing/selftests
 objs=$top/build/selftests
 # shellcheck disable=SC2034 # for the tests
 pins=/sys/fs/bpf
+if [ "${KERNEL:-host}" != host ]; then
+	# In the guest's memory: each file that is opened in the host's is a
+	# question to the host, and a loader opens many.
+	near=/run/near
+	[ -d $near ] || {
+		mkdir $near && cp -a "$top/build/tools/$TOOLS" $near/tools &&
+			cp -a "$objs" $near/objs
+	} || exit 1
+	objs=$near/objs
+	PATH=$near/tools:$PATH
+fi
 PATH=$objs:$PATH
 DEADLINE=10 # seconds, for whatever is waited for
 [ "${KERNEL:-}" != debug ] || DEADLINE=60
@@ -30,6 +41,16 @@ fail()
 {
 	echo "FAIL: $*"
 	exit 1
+}
+
+# progress TEXT...: how far a case is that takes long, once a minute, on the
+# screen and not in its log
+progress()
+{
+	: "${told:=$SECONDS}"
+	[ $((SECONDS - told)) -ge 60 ] || return 0
+	told=$SECONDS
+	echo "# $*" >&"$screen"
 }
 
 # expect WHAT WANTED SEEN
@@ -354,6 +375,7 @@ run_cases()
 	rules=$(sed -n '2,/^[^#]/s/^# //p' "$0" |
 		grep -oE '\b[SU][0-9]+(-[SU][0-9]+)?\b' | xargs)
 	name=$(basename "$0" .sh)${rules:+ $rules}
+	exec {screen}>&1
 	ktap_print_header
 	# shellcheck disable=SC2046
 	[ $# -gt 0 ] ||

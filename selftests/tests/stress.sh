@@ -17,7 +17,12 @@ run_stress()
 {
 	local out
 
-	stress --seed "$seed" --ops "$@" | tee /tmp/stress
+	set +x
+	stress --seed "$seed" --ops "$@" | tee /tmp/stress |
+		while IFS= read -r out; do
+			echo "$out"
+			[[ $out != *'quiet points'* ]] || progress "$out"
+		done
 	out=$(grep 'quiet points' /tmp/stress | tail -n 1)
 	figure "seed $seed: $out"
 }

@@ -5,7 +5,7 @@
 # no tail call misses; the ways in which this is done today miss. S3, S4, U1, U2
 #
 # UPGRADES=10000 tests/upgrade.sh: that many in each case, and a quarter in each
-# control, but 100 at the most
+# control, but 100 at the most; tests/upgrade.sh case_tc: that one alone
 . "$(dirname "$0")/../lib/testing.sh"
 
 short=40
@@ -61,6 +61,7 @@ upgrade()
 	set +x
 	for ((i = 0; i < upgrades; i++)); do
 		"$@"
+		progress "$*: $i of $upgrades upgrades"
 	done
 	set -x
 	stop_flood
@@ -117,4 +118,4 @@ case_libbpf_without_flag() { some_missed xdpgeneric by_lib; }
 case_pins_moved() { none_missed xdpdrv by_pins -h -b; }
 case_pins_moved_without_flag() { some_missed xdpdrv by_pins; }
 
-run_cases
+run_cases "$@"
