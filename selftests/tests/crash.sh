@@ -3,7 +3,8 @@
 # The loader dies at a system call, at each of them in turn: either nothing is
 # attached and nothing is left, or all of it works. S3, S5, U2
 #
-# CRASH=1 tests/crash.sh: at all of them, and not only at every 9th.
+# CRASH=1 tests/crash.sh: at all of them, and not only at every 9th;
+# tests/crash.sh case_tc: that one alone
 . "$(dirname "$0")/../lib/testing.sh"
 
 every=${CRASH:-9}
@@ -54,12 +55,13 @@ one()
 
 each()
 {
-	local where=$1 command calls chosen call with=0 without=0 alive=0
+	local where=$1 command calls chosen call with=0 without=0 alive=0; shift
 
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	attach_command "$where"
 	command+=(hold-maps)
+	[ $# = 0 ] || command=("$@")
 	set +x
 	choose "${command[@]}"
 	detach "$where" eth0
@@ -67,15 +69,66 @@ each()
 
 	for call in "${chosen[@]}"; do
 		one "$where" "$call"
+		progress "$where: call $call of $calls"
 	done
-	figure "$where: $calls calls, dead at ${#chosen[@]}: $without times nothing was attached, $with times all of it"
-	# before and after the attach, and no more calls than there were
+	judge "$where"
+}
+
+# before and after the attach, and no more calls than there were
+judge()
+{
+	figure "$1: $calls calls, dead at ${#chosen[@]}: $without times nothing was attached, $with times all of it"
 	[ "$with" -ge 1 ] && [ "$without" -ge 8 ] && [ "$alive" -le 2 ]
 }
 
 case_ip_native() { each xdpdrv; }
 case_ip_generic() { each xdpgeneric; }
 case_tc() { each ingress; }
+case_libbpf_xdp() { each xdpdrv attach -h -b xdpdrv "$(object xdp)" eth0; }
+case_libbpf_tc() { each ingress attach -h -b ingress "$(object ingress)" eth0; }
+
+# A link that its creator did not come to pin ends with it. What it attaches
+# another process has loaded, which goes after it.
+one_link()
+{
+	local call=$1
+
+	start_loader xdpdrv -b -p "$pins/entry" --
+	crash "$call" "${command[@]}" || alive=$((alive + 1))
+	kill_loader
+	rm "$pins/entry"
+	if [ -e "$pins/link" ]; then
+		with=$((with + 1))
+		settle
+		tail_calls_hit xdpdrv eth0
+		rm "$pins/link"
+	else
+		without=$((without + 1))
+	fi
+	ids none "$DEADLINE" || fail "left over after call $call"
+}
+
+case_link()
+{
+	local command calls chosen call with=0 without=0 alive=0
+	local every=$(((every + 2) / 3)) # it makes fewer
+
+	add_pair eth0
+	command=(xdplink create "$pins/entry" 0x20 eth0 "$pins/link")
+	defer rm -f "$pins/entry" "$pins/link"
+	set +x
+	start_loader xdpdrv -b -p "$pins/entry" --
+	choose "${command[@]}"
+	kill_loader
+	rm "$pins/entry" "$pins/link"
+	ids none "$DEADLINE"
+
+	for call in "${chosen[@]}"; do
+		one_link "$call"
+		progress "link: call $call of $calls"
+	done
+	judge link
+}
 
 # The control: killed when all is done, but for the hold
 without_flag()
@@ -97,4 +150,4 @@ without_flag()
 case_ip_without_flag() { without_flag xdpdrv; }
 case_tc_without_flag() { without_flag ingress; }
 
-run_cases
+run_cases "$@"
