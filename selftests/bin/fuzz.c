@@ -324,7 +324,10 @@ static void find_flag(struct request *r)
 	char *end;
 
 	r->flag = NULL;
-	if (r->kind == CREATE && r->size >= 16)
+	/* The kernel adds zeros to what is too short: the flag is in the first
+	 * byte of its word.
+	 */
+	if (r->kind == CREATE && r->size > 12)
 		r->flag = (__u32 *)r->data + 3;
 	if (r->kind < CREATE && nlh->nlmsg_len <= r->size) {
 		end = r->data + nlh->nlmsg_len;
