@@ -31,6 +31,43 @@ case_bind_while_held()
 	ids none "$DEADLINE"
 }
 
+# bindclose_says WORD: what "bindclose" has to say next
+bindclose_says()
+{
+	read -r -t "$DEADLINE" -u "${BINDCLOSE[0]}" answer || answer='nothing'
+	expect "bindclose's answer" "$1" "$answer"
+}
+
+# The last file descriptor of the array closes in the middle of the bind: from
+# then on its user reference is the hold's.
+case_bind_while_closed()
+{
+	local deep pid
+
+	add_pair eth0
+	defer rm -f "$pins/entry"
+	start_loader xdpdrv -h -p "$pins/entry" -- eth0
+	deep=$(map_named jmp_deep)
+	coproc BINDCLOSE { exec bindclose "$pins/entry" "$deep"; }
+	pid=$BINDCLOSE_PID
+	defer eval "kill -KILL $pid 2>/dev/null || :"
+	bindclose_says open
+	kill_loader
+	echo >&"${BINDCLOSE[1]}"
+	bindclose_says closed
+	settle # an array without a user reference is empty now
+	echo >&"${BINDCLOSE[1]}"
+	bindclose_says bound
+	echo >&"${BINDCLOSE[1]}"
+	wait "$pid"
+	rm "$pins/entry"
+	settle
+	expect "slots of the late array" 1 \
+		"$(bpftool map dump id "$deep" | grep -c '^key')"
+	tail_calls_hit xdpdrv eth0
+	detach xdpdrv eth0
+}
+
 # The control: without the hold the bound array is emptied like the other.
 case_bind_without_hold()
 {
@@ -137,4 +174,4 @@ case_reader_stalls()
 # The map that a second clear leaked
 case_opened_while_emptied() { clear reopen 20000; }
 
-run_cases
+run_cases "$@"
