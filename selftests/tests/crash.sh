@@ -150,4 +150,23 @@ without_flag()
 case_ip_without_flag() { without_flag xdpdrv; }
 case_tc_without_flag() { without_flag ingress; }
 
+case_link_without_flag()
+{
+	local command calls chosen
+
+	add_pair eth0
+	command=(xdplink create "$pins/entry" 0 eth0 "$pins/link")
+	defer rm -f "$pins/entry" "$pins/link"
+	set +x
+	start_loader xdpdrv -b -p "$pins/entry" --
+	choose "${command[@]}"
+	rm "$pins/link"
+	crash "$calls" "${command[@]}"
+	kill_loader
+	rm "$pins/entry"
+	until_true "the array is emptied" emptied "$(prog_id xdpdrv eth0)"
+	tail_calls_miss xdpdrv eth0
+	rm "$pins/link"
+}
+
 run_cases "$@"
