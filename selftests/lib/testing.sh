@@ -22,8 +22,10 @@ if [ "${KERNEL:-host}" != host ]; then
 	# question to the host, and a loader opens many.
 	near=/run/near
 	[ -d $near ] || {
-		mkdir $near && cp -a "$top/build/tools/$TOOLS" $near/tools &&
-			cp -a "$objs" $near/objs
+		rm -rf $near.new
+		mkdir $near.new &&
+			cp -a "$top/build/tools/$TOOLS" $near.new/tools &&
+			cp -a "$objs" $near.new/objs && mv $near.new $near
 	} || exit 1
 	objs=$near/objs
 	PATH=$near/tools:$PATH
