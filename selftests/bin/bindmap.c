@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* bindmap PINNED_PROG MAP_ID: BPF_PROG_BIND_MAP, which no tool offers */
+/* bindmap PINNED_PROG MAP_ID: BPF_PROG_BIND_MAP, on both kernels. The unpatched
+ * bpftool has no 'prog bind'.
+ */
 #include <bpf/bpf.h>
 #include <err.h>
 #include <stdlib.h>

@@ -3,10 +3,9 @@
  * xdplink create PINNED_PROG FLAGS DEV PIN	an XDP link, pinned at PIN
  * xdplink update PIN PINNED_PROG		BPF_LINK_UPDATE
  * xdplink detach PIN
- * xdplink info PIN [SIZE]			"DEV flags FLAGS prog ID"
+ * xdplink info PIN				"DEV flags FLAGS prog ID"
  *
- * What no tool offers of XDP links. Prints "ok" or the name of the error. SIZE
- * is how many bytes of the info are asked for, as by who knows less of it.
+ * What no tool offers of XDP links. Prints "ok" or the name of the error.
  */
 #include <bpf/bpf.h>
 #include <err.h>
@@ -57,20 +56,14 @@ static int create(char **argv)
 	return answer(fd);
 }
 
-static int info(const char *pin, size_t size)
+static int info(const char *pin)
 {
 	char name[IF_NAMESIZE] = "none";
 	struct info info = {};
-	__u32 len = size;
-	char *byte;
+	__u32 len = sizeof(info);
 
-	/* What the kernel was not asked for it must not write. */
-	memset((char *)&info + size, 0xa5, sizeof(info) - size);
 	if (bpf_link_get_info_by_fd(pinned(pin), (void *)&info, &len))
 		return answer(-1);
-	for (byte = (char *)&info + size; byte < (char *)(&info + 1); byte++)
-		if (*byte != (char)0xa5)
-			errx(1, "wrote behind %zu bytes", size);
 	if_indextoname(info.ifindex, name);
 	printf("%s flags %#x prog %u\n", name, info.flags, info.head.prog_id);
 	return 0;
@@ -85,8 +78,7 @@ int main(int argc, char **argv)
 					      NULL));
 	if (argc == 3 && !strcmp(argv[1], "detach"))
 		return answer(bpf_link_detach(pinned(argv[2])));
-	if (argc >= 3 && !strcmp(argv[1], "info"))
-		return info(argv[2], argc == 4 ? strtoul(argv[3], NULL, 0) :
-						 sizeof(struct info));
-	errx(2, "usage: xdplink {create PROG FLAGS DEV PIN | update PIN PROG | detach PIN | info PIN [SIZE]}");
+	if (argc == 3 && !strcmp(argv[1], "info"))
+		return info(argv[2]);
+	errx(2, "usage: xdplink {create PROG FLAGS DEV PIN | update PIN PROG | detach PIN | info PIN}");
 }

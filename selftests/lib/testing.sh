@@ -240,8 +240,34 @@ prog_id()
 # The newest map or entry program of that name
 map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }
 entry_id() { ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1; }
-no_prog() { ! ids | grep -q "^prog $1 "; }
-no_slots() { ! bpftool map dump id "$1" | grep '^key'; }
+
+# no_prog ID: it is freed
+no_prog()
+{
+	local all
+
+	all=$(ids) || return
+	[[ $'\n'$all != *$'\n'"prog $1 "* ]]
+}
+
+# no_slots MAP: it has no program
+no_slots()
+{
+	local all
+
+	all=$(bpftool map dump id "$1") || return
+	[[ $'\n'$all != *$'\n'key* ]]
+}
+
+# nothing_on DEV: the end of an XDP link is a work, also when its pin was the
+# last of it
+nothing_on()
+{
+	local out
+
+	out=$(ip link show dev "$1") || return
+	[[ $out != *prog/xdp* ]]
+}
 
 # stays_full PROG SLOTS: what it uses keeps as many
 stays_full()

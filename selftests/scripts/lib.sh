@@ -14,6 +14,14 @@ eval "$(sed -n 's/^\([A-Z0-9_]*\) := \(.*\)$/\1="\2"/p' "$top/versions.mk")"
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
+# 'make -n' runs what a recipe marks with '+', for the sake of the job server: it must only say what it would do.
+dry_run() {
+	local flags=${MAKEFLAGS:-}
+
+	flags=${flags%% *}
+	[[ $flags != -* && $flags == *n* ]]
+}
+
 # room DIR GIGABYTES WHAT: is there that much space where DIR is?
 room() {
 	local free

@@ -6,6 +6,10 @@
 . "$(dirname "$0")/lib.sh"
 cd "$top"
 
+if dry_run; then
+	echo "$0"
+	exit
+fi
 bad=0 patches=0 scripts=()
 src=$build/src
 

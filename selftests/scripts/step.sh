@@ -7,10 +7,7 @@
 name=$1
 shift
 log=$build/log/$name.log
-# 'make -n' runs this too, for the sake of the job server: it must only say what it would do.
-flags=${MAKEFLAGS:-}
-flags=${flags%% *}
-if [[ $flags != -* && $flags == *n* ]]; then
+if dry_run; then
 	echo "$*"
 	exit
 fi

@@ -111,8 +111,9 @@ control()
 	judged "$@"
 	[ "$status" = 0 ] || fail "the control: $(cat /tmp/err)"
 	[[ $seen == *hold-maps* ]] && held=yes || held=''
-	[ "$held" = "$wanted" ] && [ "${seen:+yes}" = "$wanted" ] ||
+	if [ "$held" != "$wanted" ] || [ "${seen:+yes}" != "$wanted" ]; then
 		fail "the control: after '$*' there is '$seen'"
+	fi
 }
 
 random_commands()

@@ -126,7 +126,7 @@ case_link_shows()
 	absent hold_maps bpftool link show
 	absent hold_maps bpftool -j link show
 	rm "$pins/link"
-	until_true "the link is gone" no_program_on eth0
+	until_true "the link is gone" nothing_on eth0
 
 	xdplink create "$pins/p/jump" $((DRIVER | HOLD)) eth0 "$pins/link"
 	bpftool link show | grep 'eth0([0-9]*)  hold_maps'
@@ -139,8 +139,6 @@ case_link_shows()
 	absent hold_maps bpftool link show
 	rm "$pins/link"
 }
-
-no_program_on() { [[ $(ip link show dev "$1") != *prog/xdp* ]]; }
 
 # The arrays of tail-called programs live if they are bound, and otherwise not.
 bound()

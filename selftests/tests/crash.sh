@@ -161,6 +161,7 @@ case_link_without_flag()
 	start_loader xdpdrv -b -p "$pins/entry" --
 	choose "${command[@]}"
 	rm "$pins/link"
+	until_true "the link is gone" nothing_on eth0
 	crash "$calls" "${command[@]}"
 	kill_loader
 	rm "$pins/entry"

@@ -3,7 +3,8 @@
 # KERNEL=base
 # NEEDS=build/upstream/quick/obj/test_progs
 # The control of late.sh's opened_while_emptied: the unpatched kernel leaks the
-# map. What it leaks stays until the guest ends, so this file is its last one.
+# map. What it leaks stays until the guest ends, so selftests/run has what says
+# left_over= come last.
 . "$(dirname "$0")/../lib/testing.sh"
 
 # shellcheck disable=SC2034 # read by run_case

@@ -5,18 +5,18 @@
 # or used wrongly, on success and on failure. U2
 . "$(dirname "$0")/../lib/testing.sh"
 
-# More than the descriptors that a tool may have here. LINES=5000: as many as
+# More than the descriptors that a tool may have here. BATCH=5000: as many as
 # somebody may have, in half an hour.
-LINES=${LINES:-200}
+BATCH=${BATCH:-200}
 
 # batch TOOL LINE...: one process of TOOL runs LINE..., again and again. After
-# $LINES lines it has as many descriptors as after the first ones, and none of
+# $BATCH lines it has as many descriptors as after the first ones, and none of
 # them failed, unless refused is set. Lines of its own mark how far it is.
 batch()
 {
 	local tool=$1 rounds pipe lines batch first; shift
 
-	rounds=$((LINES / $#))
+	rounds=$((BATCH / $#))
 	pipe=$(mktemp -u)
 	mkfifo "$pipe"
 	defer rm -f "$pipe"
@@ -32,7 +32,7 @@ batch()
 	done >&"$lines"
 	mark "$tool" 102 >&"$lines"
 	DEADLINE=900 until_true "all lines are done" is_at "$tool" 102
-	expect "descriptors after $LINES lines" "$first" \
+	expect "descriptors after $BATCH lines" "$first" \
 		"$(descriptors "$batch")"
 	exec {lines}>&-
 	if [ "${refused:-}" ]; then

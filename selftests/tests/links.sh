@@ -50,6 +50,7 @@ ways_out()
 		held "$1 link without the flag" 0
 		shows "$dev" 0 "$entry"
 		rm "$pins/link"
+		until_true "$1 link is gone" nothing_on "$dev"
 		create "$dev" $(($2 | HOLD))
 		held "$1 link with the flag" 1
 		shows "$dev" 0x20 "$entry"

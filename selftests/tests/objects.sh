@@ -96,6 +96,18 @@ case_several_none()
 	detach xdpdrv eth0
 }
 
+# Another source file has a static function that is called like a program.
+case_linked_shadow()
+{
+	local kind
+
+	for kind in bpf tc.bpf; do
+		bpftool gen object "$objs/linked.$kind.o" \
+			"$objs/shadow.$kind.o" "$objs/table.$kind.o"
+	done
+	dies_and_lives 2 linked.bpf.o program jump
+}
+
 case_several_broken() { fails unverifiable several.bpf.o program uses_broken; }
 case_several_not_there() { fails "doesn't contain prog" several.bpf.o program no; }
 case_no_section() { fails "doesn't contain sec" plain.bpf.o section no; }

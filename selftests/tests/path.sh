@@ -161,6 +161,7 @@ case_nothing_else_differs()
 			>"$work/members"
 	differences "$kernels/base/" "$kernels/patched/" "$work/members" \
 		>"$work/functions"
+	figure "$(wc -l <"$work/functions") functions compared"
 	verdicts "$work/functions" | awk '$1 !~ /^(same|moved)$/ { print $2, $3 }' |
 		sort -u >"$work/differ"
 	# the control: it is these kernels that were compared

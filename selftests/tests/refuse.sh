@@ -115,12 +115,11 @@ case_tc_classic()
 
 case_tc_skip_sw()
 {
-	local reason="EOPNOTSUPP Offloaded programs can't hold prog arrays"
-
 	held_and_pinned ingress
-	answer "$reason" tc eth0 "$pins/entry" $((HOLD_TC | DIRECT)) $((SKIP_SW))
+	answer "EOPNOTSUPP Offloaded programs can't hold prog arrays" \
+		tc eth0 "$pins/entry" $((HOLD_TC | DIRECT)) $((SKIP_SW))
 	# the control: without the flag it is the device that cannot
-	absent "$reason" nlflags tc eth0 "$pins/entry" $((DIRECT)) $((SKIP_SW))
+	answer EOPNOTSUPP tc eth0 "$pins/entry" $((DIRECT)) $((SKIP_SW))
 	still_held ingress
 }
 
