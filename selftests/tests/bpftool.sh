@@ -81,6 +81,10 @@ case_net_attach_refuses()
 		xdpdrv pinned "$pins/p/jump" dev eth0 hold_mapss
 	expect_text "got: 'more'" bpftool net attach \
 		xdpdrv pinned "$pins/p/jump" dev eth0 hold_maps more
+	expect_text "no program matches" bpftool net attach \
+		xdpdrv name nosuch dev eth0 hold_maps
+	expect_text "no program matches" bpftool net attach \
+		xdpdrv tag 0123456789abcdef dev eth0 hold_maps
 	absent prog/xdp ip link show dev eth0
 	unpin
 }
@@ -194,6 +198,8 @@ case_prog_bind_refuses()
 		bpftool prog bind id "$prog"
 	expect_text "what is 'more'?" \
 		bpftool prog bind id "$prog" name jmp_table more
+	expect_text '"error":"no map matches' \
+		bpftool -j prog bind id "$prog" name nosuch
 	bpftool prog bind id "$prog" name jmp_table
 	unpin
 }
