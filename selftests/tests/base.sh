@@ -101,8 +101,10 @@ case_pinned_says_so()
 case_libbpf_says_so()
 {
 	add_pair eth0
-	expect_text "kernel cannot hold maps" attach -h xdp "$(object xdp)" eth0
-	expect_text "kernel cannot hold maps" attach -h ingress "$(object tc)" eth0
+	expect_text "it lacks XDP_FLAGS_HOLD_PROG_ARRAYS; pin the prog arrays" \
+		attach -h xdp "$(object xdp)" eth0
+	expect_text "it lacks TCA_BPF_FLAG_HOLD_MAPS; pin the prog arrays" \
+		attach -h ingress "$(object tc)" eth0
 	absent prog/xdp ip link show dev eth0
 }
 

@@ -306,7 +306,7 @@ case_refused()
 			expect_text "an action cannot hold maps" tc filter add \
 				dev eth0 ingress bpf obj "$obj" action bpf $words
 			# shellcheck disable=SC2086 # words
-			expect_text "an action cannot hold maps" \
+			expect_text "Attach the program as a filter" \
 				tc actions add action bpf $words
 		done
 		expect_text "an action cannot hold maps" \

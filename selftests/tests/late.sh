@@ -134,7 +134,7 @@ case_two_arrays_emptied_first()
 	until_true "the first array is emptied" no_slots "$jmp"
 	until_true "the second array is emptied" no_slots "$deep"
 	ip link set dev eth0 xdpdrv pinned "$pins/entry" hold-maps 2>&1 |
-		grep "map id $jmp, 1 more"
+		grep "map id $jmp, 1 more) had no user: refill"
 	rm "$pins/entry"
 	detach xdpdrv eth0
 }
