@@ -2,7 +2,7 @@
 # hold-maps: three patch series, the kernels and tools built from them, and the guest that tests them. See 'make help'.
 include versions.mk
 
-# Which kernel 'make vm', 'make shell' and 'make kernel' mean: patched, base or debug. 'make check' means all of them.
+# Which kernel 'make vm', 'make shell' and 'make kernel' mean. The tests say themselves on which they run.
 only_on := $(KERNEL)
 KERNEL ?= patched
 V ?=
@@ -20,7 +20,7 @@ unexport ARCH CROSS_COMPILE LLVM O KBUILD_OUTPUT CFLAGS CPPFLAGS LDFLAGS CC HOST
 override RUN := $(subst $$$$,$$,$(value RUN))
 export RUN
 
-kernels := base patched debug
+kernels := base patched debug kcsan um-base um um-debug
 ifeq ($(filter $(KERNEL),$(kernels)),)
 $(error KERNEL=$(KERNEL) is none of: $(kernels))
 endif
@@ -30,18 +30,12 @@ ifneq ($(shell printf '%s' '$(TIMEOUT)' | tr -d 0-9),)
 $(error TIMEOUT=$(TIMEOUT) is not a number of seconds)
 endif
 endif
-tests := $(patsubst selftests/tests/%.sh,%,$(wildcard selftests/tests/*.sh))
-ifneq ($(T),)
-ifneq ($(filter-out $(tests),$(T)),)
-$(error there is no test T=$(filter-out $(tests),$(T)); there are: $(tests))
-endif
-endif
 ifneq ($(filter vm,$(MAKECMDGOALS)),)
 ifeq ($(strip $(RUN)),)
 $(error no command for the guest: make vm RUN='uname -a')
 endif
 endif
-tools_of = $(if $(filter base,$1),base,patched)
+tools_of = $(if $(filter base um-base,$1),base,patched)
 guest_of = build/boot/$1 $(tools-$(call tools_of,$1)) build/vm/init
 tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
@@ -54,7 +48,7 @@ guest := $(call guest_of,$(KERNEL))
 all: $(call guest_of,patched) ## the patched kernel, its tools and what the guest needs
 
 help: ## this list
-	@echo "make TARGET [KERNEL=patched|base|debug] [V=1]"
+	@echo "make TARGET [KERNEL=$(subst $() ,|,$(kernels))] [V=1]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "KERNEL_SRC=DIR and IPROUTE2_SRC=DIR take other source trees than Debian's (once: 'make clean' forgets them)."
 
@@ -82,10 +76,14 @@ export: | deps ## write the commits in build/src back to the patch folders
 
 kernel: build/boot/$(KERNEL) ## build the kernel KERNEL (build/boot/, build/kernel/)
 
-build/boot/base: build/state/linux
-build/boot/patched build/boot/debug: build/state/linux-patched
-build/boot/debug: selftests/vm/debug.config
-$(kernels:%=build/boot/%): build/boot/%: selftests/vm/kernel.config $(scripts)/kernel.sh
+build/boot/base build/boot/um-base: build/state/linux
+$(filter-out %base,$(kernels:%=build/boot/%)): build/state/linux-patched
+$(kernels:%=build/boot/%): selftests/vm/common.config $(scripts)/kernel.sh
+$(filter build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/um.config
+$(filter-out build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/x86.config
+build/boot/debug build/boot/um-debug: selftests/vm/debug.config
+build/boot/kcsan: selftests/vm/kcsan.config
+$(kernels:%=build/boot/%): build/boot/%:
 	+$(Q)$(step) kernel-$* $(scripts)/kernel.sh $*
 
 tools: $(tools-base) $(tools-patched) ## ip, tc and bpftool, stock and patched (build/tools/)
@@ -96,7 +94,10 @@ build/libbpf/patched/$(libbpf.a): build/state/libbpf
 build/libbpf/%/$(libbpf.a): $(scripts)/tools.sh
 	+$(Q)$(step) libbpf-$* $(scripts)/tools.sh libbpf $*
 
-build/tools/%/bpftool: build/libbpf/%/$(libbpf.a) | build/boot/%
+# bpftool takes the BTF of the kernel that is built first in any case.
+build/tools/base/bpftool: | build/boot/um-base
+build/tools/patched/bpftool: | build/boot/um
+build/tools/%/bpftool: build/libbpf/%/$(libbpf.a)
 	+$(Q)$(step) bpftool-$* $(scripts)/tools.sh bpftool $*
 
 build/tools/base/ip: build/state/iproute2
@@ -111,7 +112,7 @@ build/tools/base-%/ip: build/state/iproute2 build/libbpf/base/$(libbpf.a)
 build/tools/patched-%/ip: build/state/iproute2-patched build/libbpf/patched/$(libbpf.a)
 	+$(Q)$(step) iproute2-patched-$* $(scripts)/tools.sh iproute2 patched-$*
 
-build/tools/patched-%/bpftool: build/libbpf/patched/$(libbpf.a) | build/boot/patched
+build/tools/patched-%/bpftool: build/libbpf/patched/$(libbpf.a) | build/boot/um
 	+$(Q)$(step) bpftool-patched-$* $(scripts)/tools.sh bpftool patched-$*
 
 build/vm/init: selftests/vm/init.c | deps

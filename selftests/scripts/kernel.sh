@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# kernel.sh base|patched|debug: build that kernel and put what QEMU boots, vmlinux without its debug information, at
-# build/boot/NAME.
+# kernel.sh NAME: build the kernel base, patched, debug or kcsan for the emulator, or um-base, um or um-debug, which are
+# ordinary programs of the host (user-mode Linux), and put it at build/boot/NAME without its debug information.
 #
 # The objects are in .build-NAME inside the source tree (build/kernel/NAME leads there), because kbuild then calls the
 # compiler with relative paths only: every kernel of every clone shares what ccache holds.
@@ -9,10 +9,15 @@
 
 name=${1:-}
 case $name in
-base) tree=linux fragments=(kernel.config) ;;
-patched) tree=linux-patched fragments=(kernel.config) ;;
-debug) tree=linux-patched fragments=(kernel.config debug.config) ;;
-*) die "usage: kernel.sh base|patched|debug" ;;
+base | um-base) tree=linux ;;
+*) tree=linux-patched ;;
+esac
+case $name in
+base | patched) arch=x86_64 image=vmlinux fragments=(common.config x86.config) ;;
+debug | kcsan) arch=x86_64 image=vmlinux fragments=(common.config x86.config "$name.config") ;;
+um | um-base) arch=um image=linux fragments=(common.config um.config) ;;
+um-debug) arch=um image=linux fragments=(common.config um.config debug.config) ;;
+*) die "usage: kernel.sh base|patched|debug|kcsan|um-base|um|um-debug" ;;
 esac
 src=$build/src/$tree
 obj=$src/.build-$name
@@ -28,7 +33,7 @@ export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$src CCACHE_MA
 export CCACHE_SLOPPINESS=time_macros,locale CCACHE_DEPEND=1
 
 kbuild() {
-	make -C "$src" O="$obj" ARCH=x86_64 CC='ccache gcc' HOSTCC='ccache gcc' LOCALVERSION="-$name" "$@"
+	make -C "$src" O="$obj" ARCH="$arch" CC='ccache gcc' HOSTCC='ccache gcc' LOCALVERSION="-$name" "$@"
 }
 
 # tinyconfig and the fragments over it; every option that they name must come out as they want it.
@@ -59,6 +64,6 @@ if [ "$(cat "$obj/.configured" 2>/dev/null)" != "$want" ]; then
 	echo "$want" >"$obj/.configured"
 fi
 [[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
-kbuild "${jobs[@]}" vmlinux
-strip -g -o "$build/boot/$name.new" "$obj/vmlinux"
+kbuild "${jobs[@]}" "$image"
+strip -g -o "$build/boot/$name.new" "$obj/$image"
 mv "$build/boot/$name.new" "$build/boot/$name"

@@ -13,8 +13,8 @@
 
 part=${1:-} name=${2:-}
 case $name in
-base | base-*) kernel=$build/src/linux iproute2=$build/src/iproute2 ;;
-patched | patched-*) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched ;;
+base | base-*) kernel=$build/src/linux iproute2=$build/src/iproute2 btf=um-base ;;
+patched | patched-*) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched btf=um ;;
 *) die "usage: tools.sh libbpf|bpftool|iproute2 {base|patched}[-nolibbpf|-asan]" ;;
 esac
 cc='ccache gcc' with_libbpf=on
@@ -53,7 +53,7 @@ libbpf)
 bpftool)
 	# Any vmlinux with BTF does for the skeletons, with which bpftool names the processes that hold an object.
 	make "${jobs[@]}" -C "$kernel/tools/bpf/bpftool" CC="$cc" HOSTCC='ccache gcc' OUTPUT="$obj/" \
-		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/${name%%-*}/vmlinux"
+		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/$btf/vmlinux"
 	put "$obj/bpftool" ;;
 iproute2)
 	# Its build is in its own tree and knows nothing of changed headers: a fresh copy each time, and ccache.

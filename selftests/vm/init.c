@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's first process: puts the host's root (9p, read-only) under a few file systems of its own, runs one command
- * there and hands its output and exit status to the host, each through a virtio port of its own.
+ * The guest's first process: puts the host's root (9p or hostfs, read-only) under a few file systems of its own, runs one
+ * command there and hands its output and exit status to the host, each through a port of its own: of virtio in the
+ * emulator, a serial line of user-mode Linux.
  *
- * /spec, from vm.sh, holds strings that end in NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"),
+ * The specification from vm.sh, /spec or in user-mode Linux the file that the environment names, holds strings that end in NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"),
  * rows and columns of the terminal, working directory, a directory that must stay visible, command, then environment.
  *
  * The command gets pipes, not the ports: a port can be open only once, and 'echo >/dev/stderr' opens it again.
@@ -27,12 +28,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+static bool uml; /* user-mode Linux: the host's root is there already, as the root */
+
+/* The emulator is told not to reboot; user-mode Linux would do so. */
 static void end(void)
 {
 	sync();
-	reboot(RB_AUTOBOOT);
+	reboot(uml ? RB_POWER_OFF : RB_AUTOBOOT);
 	for (;;)
 		pause();
 }
@@ -97,6 +102,14 @@ static void keep_visible(const char *const *paths, const int *fds, int count)
 	}
 }
 
+static void enter_root(void)
+{
+	if (mount("root", "/root", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
+		die("mount the host's root");
+	if (chdir("/root") || mount("/root", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		die("enter the host's root");
+}
+
 static void make_root(const char *const *keep, int count)
 {
 	static const struct {
@@ -104,12 +117,9 @@ static void make_root(const char *const *keep, int count)
 	} own[] = { { "/tmp", "mode=1777" }, { "/run", "mode=755" }, { "/mnt", "mode=755" } };
 	int fds[count];
 
+	if (!uml)
+		enter_root();
 	must_mount("proc", "/proc", 0, NULL);
-	if (mount("root", "/root", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
-		die("mount the host's root");
-	if (chdir("/root") || mount("/proc", "/root/proc", NULL, MS_MOVE, NULL) ||
-	    mount("/root", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
-		die("enter the host's root");
 
 	for (int i = 0; i < count; i++)
 		fds[i] = open(keep[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -121,7 +131,8 @@ static void make_root(const char *const *keep, int count)
 	must_mount("tmpfs", "/dev/shm", 0, "mode=1777");
 	must_mount("bpf", "/sys/fs/bpf", 0, NULL);
 	must_mount("debugfs", "/sys/kernel/debug", 0, NULL);
-	must_mount("tracefs", "/sys/kernel/tracing", 0, NULL);
+	if (!uml)
+		must_mount("tracefs", "/sys/kernel/tracing", 0, NULL);
 	must_mount("cgroup2", "/sys/fs/cgroup", 0, NULL);
 	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (mount("tmpfs", own[i].at, "tmpfs", 0, own[i].options) && errno != ENOENT)
@@ -143,8 +154,25 @@ static void loopback_up(void)
 	close(fd);
 }
 
+/* A serial line of user-mode Linux, which has to pass every byte as it is */
+static int open_line(int number)
+{
+	struct termios termios;
+	char path[16];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/ttyS%d", number);
+	fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || tcgetattr(fd, &termios))
+		die("%s", path);
+	cfmakeraw(&termios);
+	if (tcsetattr(fd, TCSANOW, &termios))
+		die("%s", path);
+	return fd;
+}
+
 /* The virtio port that vm.sh gave this name; ports appear a moment after their bus. */
-static int open_port(const char *wanted)
+static int open_virtio(const char *wanted)
 {
 	for (int tries = 0; tries < 1000; tries++) {
 		DIR *dir = opendir("/sys/class/virtio-ports");
@@ -180,6 +208,17 @@ static int open_port(const char *wanted)
 	return -1;
 }
 
+/* The lines are in the order in which vm.sh names them. */
+static int open_port(const char *name)
+{
+	static const char *const lines[] = { "out", "err", "status" };
+
+	for (int i = 0; uml && i < 3; i++)
+		if (!strcmp(lines[i], name))
+			return open_line(i);
+	return open_virtio(name);
+}
+
 static void write_all(int fd, const char *data, size_t size)
 {
 	while (size) {
@@ -213,16 +252,17 @@ static void on_child(int signal)
 int main(void)
 {
 	static char spec[1 << 20];
-	const char *mode, *rows, *columns, *cwd, *keep[2], *command, *tool = "/bin/bash";
+	const char *file = getenv("HOLD_MAPS_SPEC"), *mode, *rows, *columns, *cwd, *keep[2], *command, *tool = "/bin/bash";
 	int in[2] = { -1, -1 }, out[2], err[2], ports[2], status_port, fd, status = 0;
 	sigset_t chld, none;
 	char *at = spec, line[64];
 	bool shell, merge;
 	pid_t child;
 
-	fd = open("/spec", O_RDONLY | O_CLOEXEC);
+	uml = file;
+	fd = open(uml ? file : "/spec", O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || read(fd, spec, sizeof(spec) - 2) < 0)
-		die("/spec");
+		die("the specification");
 	close(fd);
 	mode = next_string(&at);
 	rows = next_string(&at);
@@ -238,7 +278,6 @@ int main(void)
 	merge = shell || !strcmp(mode, "merge");
 
 	umask(0);
-	mkdir("/proc", 0755);
 	mkdir("/root", 0755);
 	make_root(keep, 2);
 	umask(022);
@@ -339,5 +378,8 @@ int main(void)
 	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
 		die("tainted");
 	dprintf(status_port, "%d %s", status, line);
+	/* What is on its way through the lines has to arrive before the end. */
+	if (uml && (tcdrain(status_port) || tcdrain(ports[0]) || tcdrain(ports[1])))
+		die("drain the serial lines");
 	end();
 }

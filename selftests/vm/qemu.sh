@@ -1,0 +1,46 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by vm.sh: a guest in QEMU. Its first process and the specification are an initramfs; out, err and status are
+# virtio ports, which write into files.
+
+# /dev/kvm can be there on a processor that cannot run a guest: then the guest hangs without a word.
+if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
+	accel=(-accel kvm -cpu host)
+else
+	# Its CPUs take turns in one thread. With a thread each, guests of the unpatched kernel, too, die of an int3 that another
+	# CPU had put in the place of an instruction while it changed that (the dispatcher of XDP programs). The emulation is
+	# the likely cause: it drops what it translated from a page just before the write, and not after it.
+	accel=(-accel "tcg,thread=${VM_THREADS:-single}" -cpu max)
+	# Both CPUs read the time stamp counter of the host. Guests that do not trust it ask an emulated device for the time,
+	# again and again.
+	append+=' tsc=reliable'
+fi
+
+ln "$build/vm/init" "$run/init" 2>/dev/null || cp "$build/vm/init" "$run/init"
+(cd "$run" && printf 'init\nspec\n' | cpio -o -H newc -R 0:0 --quiet >initrd)
+
+# Without ioeventfd a write by the guest is a write to the file before the guest goes on: nothing is lost at its end.
+qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -no-reboot
+	-machine pc "${accel[@]}" -smp "$cpus,sockets=$cpus" -m "$memory"
+	-kernel "$image" -initrd "$run/initrd"
+	-append "console=ttyS0 no_timer_check panic=-1 reboot=t $append"
+	-fsdev 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap'
+	-device 'virtio-9p-pci,fsdev=root,mount_tag=root'
+	-device virtio-rng-pci
+	-chardev "file,id=console,path=$console" -serial chardev:console
+	-device 'virtio-serial-pci,ioeventfd=off'
+	-chardev "file,id=status,path=$run/status" -device 'virtserialport,chardev=status,name=status')
+
+run_shell() {
+	timeout --foreground "$limit" "${qemu[@]}" \
+		-chardev 'stdio,id=out,signal=off' -device 'virtserialport,chardev=out,name=out'
+}
+
+run_command() {
+	exec timeout -k 5 "$limit" "${qemu[@]}" \
+		-chardev "file,id=out,path=$run/out" -device 'virtserialport,chardev=out,name=out' \
+		-chardev "file,id=err,path=$run/err" -device 'virtserialport,chardev=err,name=err' </dev/null >"$run/start" 2>&1
+}
+
+another_way() { false; }
+cannot_run() { :; }
