@@ -41,7 +41,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests vm shell demo check check-upstream check-long export lint posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests vm shell demo check check-all check-long check-upstream export lint posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -135,13 +135,18 @@ selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/
 demo: $(call guest_of,patched) selftests ## show the difference that hold-maps makes, with real packets
 	@selftests/demo/run
 
-# Only the kernels that the chosen tests run on are built, and of other tools those that they name in "# NEEDS=".
-kernels_of_check = $(shell KERNEL=$(only_on) selftests/run --kernels $(T) 2>/dev/null)
-needs = $(sort $(shell sed -n 's/^\# NEEDS=//p' $(patsubst %,selftests/tests/%.sh,$(or $(T),*))))
-check: ## run every test, or those of T=name alone, on all kernels or on KERNEL
-check: $(foreach kernel,$(if $(filter check,$(MAKECMDGOALS)),$(kernels_of_check)),$(call guest_of,$(kernel))) \
-       $(tools-patched) $(needs) selftests | deps-check
-	@KERNEL=$(only_on) selftests/run $(T)
+# What the chosen tests need, and no other kernel, is built first.
+run = selftests/run $(if $(only_on),-k $(only_on))
+tests_of = $(if $(filter $1,$(MAKECMDGOALS)),$(or $(shell $(run) -t $2 --targets $3),$(error the tests cannot be run, see above)))
+
+check: $(call tests_of,check,check,$(T)) | deps ## the everyday tests, or T='NAME NAME.CASE', on all kernels or on KERNEL
+	@$(run) $(T)
+
+check-all: $(call tests_of,check-all,all,$(T)) | deps-check ## every test but those that take hours
+	@$(run) -t all $(T)
+
+check-long: $(call tests_of,check-long,long,$(PART:%=long_%)) | deps-check ## what takes hours, or PART=name of it (crashes, soak, upgrades ...)
+	@$(run) -t long $(PART:%=long_%)
 
 # ---- upstream's suites ----------------------------------------------------------------------------------------------
 
@@ -154,20 +159,13 @@ build/upstream/iproute2-%/misc/ss: build/tools/%/ip selftests/upstream/build
 build/upstream/tdc/action-ebpf: build/state/linux selftests/upstream/build | deps-upstream
 	$(Q)$(step) upstream-tdc selftests/upstream/build tdc
 
-check-upstream: ## run upstream's own suites, base against patched
-check-upstream: $(call guest_of,base) $(call guest_of,patched) build/upstream/all/obj/test_progs \
-                $(patsubst %,build/upstream/iproute2-%/misc/ss,base patched) \
-                build/upstream/tdc/action-ebpf
-	@selftests/upstream/check
-
-check-long: ## run what takes hours, or PART=name of it (crashes, soak, upgrades ...)
-check-long: $(call guest_of,base) $(call guest_of,patched) $(call guest_of,debug) $(needs) selftests | deps-check
-	@selftests/long/run $(PART)
+check-upstream: $(call tests_of,check-upstream,upstream) | deps-upstream ## run upstream's own suites, base against patched
+	@$(run) -t upstream
 
 # ---- for the lists --------------------------------------------------------------------------------------------------
 
-lint: $(states) build/libbpf/base/$(libbpf.a) | deps-lint ## checkpatch, round trip, shellcheck, each patch built by itself
-	+$(Q)$(scripts)/lint.sh
+lint: $(call tests_of,lint,lint) | deps-lint ## checkpatch, round trip, shellcheck, documentation, each patch built by itself
+	@$(run) -t lint
 
 posting: $(states) | deps-posting ## assemble and check what would be sent (build/posting/) [POSTER='Name <address>']
 	$(Q)$(scripts)/posting.sh

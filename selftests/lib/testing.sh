@@ -17,7 +17,7 @@ ksft=$top/build/src/linux/tools/testing/selftests
 objs=$top/build/selftests
 # shellcheck disable=SC2034 # for the tests
 pins=/sys/fs/bpf
-if [ "${KERNEL:-host}" != host ]; then
+if [[ ${KERNEL:-host} != @(host|um*) ]]; then
 	# In the guest's memory: each file that is opened in the host's is a
 	# question to the host, and a loader opens many.
 	near=/run/near
@@ -32,7 +32,7 @@ if [ "${KERNEL:-host}" != host ]; then
 fi
 PATH=$objs:$PATH
 DEADLINE=10 # seconds, for whatever is waited for
-[ "${KERNEL:-}" != debug ] || DEADLINE=60
+[[ ${KERNEL:-} != @(*debug|kcsan) ]] || DEADLINE=60
 
 # shellcheck disable=SC1091
 . "$ksft/kselftest/ktap_helpers.sh"
@@ -52,7 +52,7 @@ progress()
 	: "${told:=$SECONDS}"
 	[ $((SECONDS - told)) -ge 60 ] || return 0
 	told=$SECONDS
-	echo "# $*" >&"$screen"
+	echo "# ... $*" >&"$screen"
 }
 
 # expect WHAT WANTED SEEN

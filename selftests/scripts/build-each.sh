@@ -63,7 +63,7 @@ configure() {
 	rm -rf "$obj"
 	mkdir -p "$obj"
 	kbuild -s tinyconfig >"$log" 2>&1 || failed "$log"
-	{ cat "$top/selftests/vm/kernel.config"; echo "$options"; } >>"$obj/.config"
+	{ cat "$top"/selftests/vm/{common,x86}.config; echo "$options"; } >>"$obj/.config"
 	kbuild -s olddefconfig >>"$log" 2>&1 || failed "$log"
 	while IFS= read -r want; do
 		case $want in
@@ -80,7 +80,7 @@ made_of() {
 		g rev-parse 'base^{tree}'
 		echo "$arch $options ${folders[*]}"
 		"$cc" --version
-		cat "$top/selftests/vm/kernel.config"
+		cat "$top"/selftests/vm/{common,x86}.config
 	} | sha256sum
 }
 
@@ -235,7 +235,7 @@ state=$({
 	git -C "$origin" rev-parse 'base^{tree}' "${commits[@]/%/^\{tree\}}"
 	gcc --version
 	"clang-$NEW_LLVM" --version
-	cat "$0" "$top/selftests/vm/kernel.config"
+	cat "$0" "$top"/selftests/vm/{common,x86}.config
 } | sha256sum)
 if [ "$(cat "$good" 2>/dev/null)" = "$state" ]; then
 	say "  each patch of $series: ${#commits[@]} built before, nothing new to warn of"

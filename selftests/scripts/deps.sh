@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [GOAL...]: have everything that the build and the guest need, and what those goals need on top of it. Says what
+# deps.sh [GOAL...]: have everything that the build and the guests need, and what those goals need on top of it. Says what
 # is missing and what for, and installs it from Debian: as root, or through sudo. Quiet and quick where nothing is missing.
 . "$(dirname "$0")/lib.sh"
 
@@ -25,7 +25,8 @@ pkg-config                 pkg-config        iproute2
 /sys/capability.h          libcap-dev        iproute2 and bpftool
 clang                      clang             the BPF programs of the tests
 llvm-strip                 llvm              the BPF programs of bpftool
-qemu-system-x86_64         qemu-system-x86   the guest
+qemu-system-x86_64         qemu-system-x86   the emulated guest
+bwrap                      bubblewrap        the user-mode guest
 ping                       iputils-ping      packets in the guest
 ethtool                    ethtool           devices in the guest
 /usr/share/keyrings/debian-archive-keyring.gpg  debian-archive-keyring  the sources
@@ -49,6 +50,7 @@ openssl                    openssl           the build of upstream's tests
 	lint) needs+="
 shellcheck                 shellcheck        make lint
 sparse                     sparse            make lint
+pyflakes3                  pyflakes3         make lint
 clang-$NEW_LLVM           clang-$NEW_LLVM          make lint
 " ;;
 	docs) needs+='

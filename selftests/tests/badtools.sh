@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @all um
 # Arguments in every order but the right one, and broken object files: the
 # tools end by themselves, say what is wrong, and leave nothing attached. U4
 #

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=base
-# NEEDS=build/tools/patched-nolibbpf/ip
+# @check um-base
+# @all base
+# @build build/tools/patched-nolibbpf/ip
 # A kernel without the flags says EINVAL, and the tools say what that means.
 # S15, and the control of everything else
 . "$(dirname "$0")/../lib/testing.sh"
@@ -158,4 +159,4 @@ case_reader_stalls_bind()
 	rm "$pins/entry"
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=base
+# @check um-base
 # The control of links.sh: a kernel that does not know the flag. S15
 . "$(dirname "$0")/../lib/testing.sh"
 
@@ -21,4 +21,4 @@ case_link_flag_is_unknown()
 	kill_loader
 }
 
-run_cases
+run_cases "$@"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=base
+# @all base
+# @needs jit tracing
+# @build build/upstream/quick/obj/test_progs
 # The control of upstream.sh: where nothing can be held, each part of the test that the series add fails.
-# NEEDS=build/upstream/quick/obj/test_progs
 . "$(dirname "$0")/../lib/testing.sh"
 
 case_hold_prog_arrays_fails()
@@ -15,4 +16,4 @@ case_hold_prog_arrays_fails()
 	expect "its parts" FAIL "$(sed -nE 's/^#.* hold_prog_arrays.*:(OK|FAIL|SKIP).*/\1/p' <<<"$out" | sort -u)"
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=base
+# @all um-base
 # The control of ynl.sh: a kernel without the flags refuses their names. S15
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/ynl.sh"
@@ -32,4 +32,4 @@ case_names_are_refused()
 	detach ingress eth0
 }
 
-run_cases
+run_cases "$@"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @check um
 # bpftool: attach with hold_maps, bind, show it as text and as JSON, and answer
 # who keeps an array full. S8, S11, S12, U4
 . "$(dirname "$0")/../lib/testing.sh"
@@ -323,4 +324,4 @@ case_help()
 	bpftool prog help 2>&1 | grep -F 'bind PROG MAP'
 }
 
-run_cases
+run_cases "$@"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @check um
 # Callers that were built against libbpf's header without hold_maps and against
 # the one with it, on the library without it and on the one with it. U5
 . "$(dirname "$0")/../lib/testing.sh"
@@ -38,4 +39,4 @@ case_old_replaces_what_holds()
 	detach ingress eth0
 }
 
-run_cases
+run_cases "$@"

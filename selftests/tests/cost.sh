@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @check um
+# @all patched
 # What a hold costs does not depend on the size of the array. S14
 . "$(dirname "$0")/../lib/testing.sh"
 
@@ -25,4 +27,4 @@ case_array_size_does_not_matter()
 	ip link set dev eth0 xdpgeneric off
 }
 
-run_cases
+run_cases "$@"

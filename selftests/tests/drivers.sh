@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ALSO=debug
+# @check um
+# @all um-debug patched
 # Drivers that refuse: what was attached still is, and still holds; what was
 # refused holds nothing. S6
 . "$(dirname "$0")/../lib/testing.sh"
@@ -152,4 +153,4 @@ frames_hit()
 	expect "misses" 0 "$(counters "$first" | cut -d' ' -f2)"
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ALSO=debug
+# @check um
+# @all um-debug
 # The flag in dumps whose messages are full, of devices that have all there is,
 # and with several modes at the same time. Link info is in links.sh. S12
 . "$(dirname "$0")/../lib/testing.sh"
@@ -144,4 +145,4 @@ case_estimate_is_kept()
 	kill_loader
 }
 
-run_cases
+run_cases "$@"

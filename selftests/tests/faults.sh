@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=debug
+# @all um-debug
+# @needs faults
 # Every allocation of an attachment fails once: all or nothing is done. S6
 . "$(dirname "$0")/../lib/testing.sh"
 
@@ -35,4 +36,4 @@ case_bond()
 	each xdpdrv bond7
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ALSO=debug
+# @all patched
+# @long debug
+# @needs jit tracing
 # Between two attachments that hold, an array that both use never is without a
 # user reference: the kernel's function that is called when the last one goes
 # is counted. And the last packet, which is in the program when its attachment
@@ -177,4 +179,4 @@ case_last_packet_xdp()
 case_tc_replace() { tc_filter replace; }
 case_tc_change() { tc_filter change; }
 
-run_cases
+run_cases "$@"

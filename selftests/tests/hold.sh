@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ALSO=debug
+# @check um
+# @all um-debug patched
 # Tail calls of an attached program after its loader is gone: they miss
 # without the flag (the control) and hit with it. S1, S2, S3, S5, U1, U2, U3, U5
 . "$(dirname "$0")/../lib/testing.sh"
@@ -36,4 +37,4 @@ case_libbpf_xdp_generic() { dies_and_holds attach_lib xdpgeneric; }
 case_libbpf_tc_ingress() { dies_and_holds attach_lib ingress; }
 case_libbpf_tc_egress() { dies_and_holds attach_lib egress; }
 
-run_cases
+run_cases "$@"

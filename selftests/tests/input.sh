@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=host
+# @all host
+# @build selftests build/tools/patched/ip
 # What make and the scripts say to arguments, sources and machines that they
 # cannot use: one sentence, a status that is not 0, and nothing half-made that
 # the next run trips over. In a clone of its own, that has nothing built.
@@ -39,7 +40,7 @@ case_arguments()
 {
 	new_clone
 	refused "no command for the guest: make vm RUN=" make vm
-	refused "KERNEL=new is none of: base patched debug" \
+	refused "KERNEL=new is none of: base patched debug kcsan um-base um um-debug" \
 		make vm RUN=true KERNEL=new
 	refused "TIMEOUT=soon is not a number of seconds" \
 		make vm RUN=true TIMEOUT=soon
@@ -97,4 +98,4 @@ case_missing_tool()
 		make sources
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# NEEDS=build/tools/base/ip build/tools/patched-nolibbpf/ip
+# @all um
+# @build build/tools/base/ip build/tools/patched-nolibbpf/ip
 # The cases that the series adds to iproute2's own test suite, by its own
 # runner, for both outcomes of ./configure. U1, U4
 . "$(dirname "$0")/../lib/testing.sh"
@@ -38,4 +39,4 @@ case_stock_skips()
 	expect_text SKIPPED runs iproute2-base ip/link/xdp_hold_maps.t
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# NEEDS=build/tools/patched-nolibbpf/ip
+# @check um
+# @build build/tools/patched-nolibbpf/ip
 # The keyword of ip and tc in every place where a user may put it, and what they
 # show afterwards. U4, S12. That it holds is in hold.sh; here, that all arrays
 # are full while it is shown.
@@ -375,4 +376,4 @@ case_completion()
 	}
 }
 
-run_cases
+run_cases "$@"

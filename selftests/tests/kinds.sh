@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# THEN=debug
+# @check um
+# @all um-debug
 # The other kinds of attachments and the ways out of them: a bond with slaves,
 # netdevsim, links, chains and shared blocks. S4, S11, S13
 . "$(dirname "$0")/../lib/testing.sh"
@@ -292,4 +293,4 @@ case_tc_block_devices_go()
 	ids none "$DEADLINE"
 }
 
-run_cases
+run_cases "$@"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @check um
+# @all um-debug patched
 # Arrays that come late, arrays that were emptied already, and readers that
 # stall. S8, S10, S14
-# ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
 # jmp_deep belongs to the tail-called program; bound to the entry program while

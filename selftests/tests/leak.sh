@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=base
-# NEEDS=build/upstream/quick/obj/test_progs
+# @check um-base
+# @alone
+# @build build/upstream/quick/obj/test_progs
 # The control of late.sh's opened_while_emptied: the unpatched kernel leaks the
 # map. What it leaks stays until the guest ends, so selftests/run has what says
 # left_over= come last.
@@ -29,4 +30,4 @@ case_upstreams_test_finds_it()
 	[[ $out == *"array freed"* ]] || fail "not for the array: $out"
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# NEEDS=build/tools/patched-nolibbpf/ip build/tools/patched-asan/ip build/tools/patched-asan/bpftool
+# @all um
+# @build build/tools/patched-nolibbpf/ip build/tools/patched-asan/ip build/tools/patched-asan/bpftool
 # Nothing stays open longer than its own line of a batch, and no memory is lost
 # or used wrongly, on success and on failure. U2
 . "$(dirname "$0")/../lib/testing.sh"
@@ -224,4 +225,4 @@ case_asan_pinned()
 	rm -r "$pins/p" "$pins/m"
 }
 
-run_cases
+run_cases "$@"

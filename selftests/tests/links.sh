@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ALSO=debug
+# @check um
+# @all um-debug patched
 # XDP links: the hold is the attachment's, follows an update, and ends when the
 # attachment does, although the link may stay. S4, S6, S11, S12, S13
 . "$(dirname "$0")/../lib/testing.sh"
@@ -231,4 +232,4 @@ case_update_fails()
 	kill_loader
 }
 
-run_cases
+run_cases "$@"

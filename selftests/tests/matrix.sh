@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @check um
+# @all um-debug patched
 # Each kind of attachment by each way out of it. The loader stays: so nothing
 # is emptied, and every reference that the attachment took shows when it is not
 # given back. Links have a test of their own. S2, S4, S7, S9
@@ -164,4 +166,4 @@ case_tc_egress() { tc_kind '' dev eth0 egress; }
 case_tc_chain() { tc_kind '' dev eth0 ingress chain 5; }
 case_tc_block() { tc_kind 'ingress_block 22' block 22; }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# NEEDS=build/tools/base/ip build/tools/base-nolibbpf/ip build/tools/patched-nolibbpf/ip
+# @all um
+# @build build/tools/base/ip build/tools/base-nolibbpf/ip build/tools/patched-nolibbpf/ip
 # Objects in the shapes that people have, and what becomes of them with ip and
 # tc, with libbpf and with the built-in loader, stock and patched. U1, U3, U4
 . "$(dirname "$0")/../lib/testing.sh"
@@ -256,4 +257,4 @@ case_replace_under_traffic_without()
 	[ "${counted[1]}" -gt 0 ] || fail "nothing missed: ${counted[*]}"
 }
 
-run_cases
+run_cases "$@"

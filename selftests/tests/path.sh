@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=host
+# @all host
+# @whole
+# @build build/boot/base build/boot/patched
 # Nothing in the packet path: what the compiler made of the base and of the
 # patched kernel is compared, function by function and structure by structure.
 # S1
@@ -154,13 +156,21 @@ case_planted_changes_are_seen()
 		fail "what moved in struct cls_bpf_prog was not seen"
 }
 
-case_nothing_else_differs()
+# Both kernels, once for all cases
+compare_kernels()
 {
+	[ ! -e "$work/functions" ] || return 0
 	moved "$kernels/base/vmlinux" "$kernels/patched/vmlinux" net_device |
 		awk '$2 > 0 && $3 ~ /^[0-9]+$/ { print $1, $2, $3 }' \
 			>"$work/members"
 	differences "$kernels/base/" "$kernels/patched/" "$work/members" \
-		>"$work/functions"
+		>"$work/functions.new"
+	mv "$work/functions.new" "$work/functions"
+}
+
+case_nothing_else_differs()
+{
+	compare_kernels
 	figure "$(wc -l <"$work/functions") functions compared"
 	verdicts "$work/functions" | awk '$1 !~ /^(same|moved)$/ { print $2, $3 }' |
 		sort -u >"$work/differ"
@@ -175,6 +185,7 @@ case_the_packet_path_is_the_same()
 {
 	local object function
 
+	compare_kernels
 	verdicts "$work/functions" >"$work/verdicts"
 	each "$path" >"$work/path"
 	while read -r object function; do
@@ -188,6 +199,7 @@ case_the_packet_path_is_the_same()
 # It writes the tail calls.
 case_the_jit_is_the_same()
 {
+	compare_kernels
 	grep -x 'same arch/x86/net/bpf_jit_comp.o do_jit' "$work/functions"
 	expect "what differs in the JIT" "" \
 		"$(awk '$2 ~ /^arch\/x86\/net\// && $1 != "same"' \
@@ -199,6 +211,7 @@ case_the_interpreter_is_the_same()
 {
 	local kernel
 
+	compare_kernels
 	echo '#undef CONFIG_BPF_JIT_ALWAYS_ON' >"$work/interpreter.h"
 	for kernel in base patched; do
 		mkdir -p "$work/$kernel"
@@ -299,4 +312,4 @@ case_the_hot_members_stay()
 		"$(grep ' priv\[' "$work/after")"
 }
 
-run_cases
+run_cases "$@"

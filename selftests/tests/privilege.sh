@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ALSO=debug
+# @check um
+# @all um-debug
 # Who may not attach may not hold, and who may attach in a network namespace of
 # his own may hold there, for as long as that lasts. S4, S6
 . "$(dirname "$0")/../lib/testing.sh"
@@ -84,4 +85,4 @@ case_user_namespace()
 	kill_loader
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# ALSO=debug
+# @check um
+# @all um-debug
 # What cannot be held is refused, with a reason, and changes nothing. S6, S11
 . "$(dirname "$0")/../lib/testing.sh"
 
@@ -162,4 +163,4 @@ case_tc_tool_classic()
 	show ingress eth0 | grep bytecode
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# THEN=debug
+# @all um um-debug patched
 # Every way out of a held attachment ends the hold: what was loaded is freed
 # although nobody is left to close or unpin it. S4, S5, S7
 . "$(dirname "$0")/../lib/testing.sh"
@@ -216,4 +216,4 @@ case_xdp_native_netns_delete() { netns_deleted xdpdrv; }
 case_xdp_generic_netns_delete() { netns_deleted xdpgeneric; }
 case_tc_ingress_netns_delete() { netns_deleted ingress; }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=host
+# @all host
+# @build selftests build/tools/patched/bpftool
 # The series of the tools as such: what libbpf's interface became, where the
 # patches apply, whether the manual pages can be read. U5
 . "$(dirname "$0")/../lib/testing.sh"
@@ -159,4 +160,4 @@ case_bpftool_synctypes()
 	python3 test_bpftool_synctypes.py
 }
 
-run_cases
+run_cases "$@"

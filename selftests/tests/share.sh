@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @check um
+# @all um-debug patched
 # One program on several devices, and a program in its own array. S5, S9
-# ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
 # on_two WHERE: held by two attachments until the last one ends
@@ -91,4 +92,4 @@ case_program_in_its_own_array_xdpdrv() { program_in_its_own_array xdpdrv; }
 case_program_in_its_own_array_xdpgeneric() { program_in_its_own_array xdpgeneric; }
 case_program_in_its_own_array_tc() { program_in_its_own_array ingress; }
 
-run_cases
+run_cases "$@"

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @all um um-debug patched
+# @cpus 4
 # Everything at once, by several processes, with packets flowing: the kernel has
 # to agree with a model at each quiet point. S1-S9, S12, S13
 #
 # make vm RUN='OPS=10000 SEED=7 selftests/tests/stress.sh' TIMEOUT=3600: more of
 # it, or the same again
-# ALSO=debug
 . "$(dirname "$0")/../lib/testing.sh"
 
 short=2400
@@ -44,4 +45,4 @@ case_lies_are_found()
 	done
 }
 
-run_cases
+run_cases "$@"

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# KERNEL=base
+# @all um-base
+# @cpus 4
+# @alone
 # The model is about the kernel and not about the patches: without the flag the
 # unpatched kernel agrees with it, too, but for the maps that a second clear
 # leaks. Those stay until the guest ends, so this comes after what needs a clean
@@ -22,4 +24,4 @@ case_flag_is_refused()
 	expect_text ", saw -22" stress --seed 1 --ops 1000
 }
 
-run_cases
+run_cases "$@"

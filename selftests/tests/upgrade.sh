@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @all um patched
 # Upgrades under traffic: a filter or an XDP program is replaced over and over by
 # new loaders that exit at once, while frames come in on all CPUs. With hold-maps
 # no tail call misses; the ways in which this is done today miss. S3, S4, U1, U2

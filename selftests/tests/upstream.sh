@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @all patched
+# @needs jit tracing
+# @build build/upstream/quick/obj/test_progs
 # The part of upstream's BPF tests that is closest to what the series change. "make check-upstream" runs many more, on
 # the base kernel, too.
-# NEEDS=build/upstream/quick/obj/test_progs
 . "$(dirname "$0")/../lib/testing.sh"
 
 # A test that skips something here lacks something that it should have.
@@ -23,4 +25,4 @@ case_xdp_link() { passes xdp_link; }
 case_tc_bpf() { passes tc_bpf; }
 case_tailcalls() { passes tailcalls; }
 
-run_cases
+run_cases "$@"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# @all um
 # The netlink specs: the kernel's tool for them sets and reads the flags by
 # their names. The base specs have none (the control). S12
 . "$(dirname "$0")/../lib/testing.sh"
@@ -63,4 +64,4 @@ case_base_specs_have_numbers()
 	detach xdpdrv eth0
 }
 
-run_cases
+run_cases "$@"

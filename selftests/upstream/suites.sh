@@ -1,15 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# check [SUITE...]: run upstream's suites on the base kernel with the stock tools, and on the patched kernel with the
+# @upstream host
+# @timeout 7500
+# @build build/boot/base build/boot/patched build/tools/base/bpftool build/tools/patched/bpftool build/vm/init
+# @build build/upstream/all/obj/test_progs build/upstream/iproute2-base/misc/ss build/upstream/iproute2-patched/misc/ss
+# @build build/upstream/tdc/action-ebpf
+# suites.sh [SUITE...]: run upstream's suites on the base kernel with the stock tools, and on the patched kernel with the
 # patched tools. Everything that runs has to pass on both. What the series add passes on the patched kernel alone: the
 # BPF test hold_prog_arrays fails on the base kernel in each of its parts, and iproute2's new tests are not there.
-# What the suites said is in build/log/upstream/. The last line is "N passed, N failed".
+# What the suites said is in build/log/upstream/. Reports in KTAP.
 . "$(dirname "$0")/../scripts/lib.sh"
 
 logs=$build/log/upstream
 suites=("$@")
 [ $# -gt 0 ] || suites=(bpf iproute2 tdc)
-passed=0 failed=0
 
 # boot KERNEL: run the suites there
 boot() {
@@ -20,12 +24,10 @@ boot() {
 		>"$log" 2>"$log.err" || status=$?
 	if [ $status = 0 ] && [ "$(tail -n 1 "$log")" = '=== end' ] && ! grep -q "kernel warned" "$log.err"; then
 		echo "ok - $what"
-		passed=$((passed + 1))
 	else
-		tail -n 20 "$log.err" | sed 's/^/# /'
+		tail -n 20 "$log.err" | sed 's/^/# /' >&2
 		echo "not ok - $what"
-		failed=$((failed + 1))
-	fi
+	fi >>"$logs/report"
 }
 
 # compare BASE PATCHED: a line for each test or part of one that had, or should have had, a verdict; where a name comes
@@ -69,17 +71,15 @@ mkdir -p "$logs"
 boot base
 boot patched
 compare "$logs/base" "$logs/patched" >"$logs/compared"
-grep '^not ok' "$logs/compared" || true
+cat "$logs/compared" >>"$logs/report"
 for suite in "${suites[@]}"; do
 	total=$(grep -c -- " - $suite: " "$logs/compared" || true)
 	good=$(grep -c "^ok - $suite: " "$logs/compared" || true)
 	echo "# $suite: $good of $total as they should be"
 	# A suite that says nothing has not passed.
-	if [ "$total" = 0 ]; then
-		echo "not ok - $suite: no test ran"
-		failed=$((failed + 1))
-	fi
-	passed=$((passed + good)) failed=$((failed + total - good))
+	[ "$total" != 0 ] || echo "not ok - $suite: no test ran" >>"$logs/report"
 done
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+echo "KTAP version 1"
+echo "1..$(wc -l <"$logs/report")"
+awk '{ sub(/ - /, " " NR " - ") } 1' "$logs/report"
+! grep -q '^not ok' "$logs/report"

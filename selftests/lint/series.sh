@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# @lint host
+# @timeout 10000
+# @whole
+# @build build/libbpf/base/usr/lib64/libbpf.a build/state/linux build/state/linux-patched build/state/libbpf
+# @build build/state/iproute2 build/state/iproute2-patched
+# What a reviewer's tools would say of the series and of the scripts.
+# shellcheck disable=SC2154 # top is testing.sh's
+. "$(dirname "$0")/../lib/testing.sh"
+
+cd "$top"
+scripts=$top/selftests/scripts
+src=$top/build/src
+series='kernel-patches:linux-patched libbpf-patches:libbpf iproute2-patches/uapi:iproute2-patched iproute2-patches:iproute2-patched'
+
+patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' | sort; }
+
+# One patch. The tree has no history in which to look for the commit of a Fixes: line. Of every new file checkpatch asks
+# whether MAINTAINERS has to change: that is answered here, by looking. It knows file types by the names that they have
+# in the kernel: tools/include/uapi is a copy of include/uapi, and a .t of iproute2's test suite is a shell script.
+check_patch()
+{
+	local patch=$1 tree=$2 file root=(--root="$src/linux")
+
+	[ "$tree" != iproute2-patched ] || root=(--no-tree)
+	sed -E '/^(diff|---|\+\+\+) /{ s#\b([ab]/)tools/(include/uapi/)#\1\2#g; s#(testsuite/[^ ]*)\.t\b#\1.sh#g }' "$patch" |
+		GIT_DIR=/dev/null/none perl "$src/linux/scripts/checkpatch.pl" --strict --quiet --no-summary --show-types \
+			--ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID "${root[@]}" - ||
+		fail "$patch: checkpatch's findings are above"
+	[ "$tree" != iproute2-patched ] || return 0
+	while IFS= read -r file; do
+		printf -- '--- /dev/null\n+++ b/%s\n' "$file" |
+			(cd "$src/linux" && perl scripts/get_maintainer.pl --no-git --no-git-fallback 2>/dev/null) |
+			grep -qE '\((maintainer|supporter|reviewer):' ||
+			fail "$patch: MAINTAINERS has nobody for the new file $file"
+	done < <(sed -n '/^--- \/dev\/null$/{n;s#^+++ b/##p}' "$patch")
+}
+
+# --strict, and nothing is waived but the sign-off, which whoever posts the series adds
+case_checkpatch()
+{
+	local one patch count=0
+
+	set +x
+	for one in $series; do
+		for patch in $(patches_in "${one%:*}"); do
+			check_patch "$patch" "${one#*:}"
+			count=$((count + 1))
+		done
+	done
+	figure "$count patches"
+}
+
+case_cover_letters_count_right()
+{
+	local one cover count
+
+	for one in $series; do
+		count=$(patches_in "${one%:*}" | wc -l)
+		for cover in "${one%:*}"/0000-*; do
+			[ -e "$cover" ] || continue
+			grep -qE "^Subject: \[PATCH [^]]*\b0+/$count\]" "$cover" ||
+				fail "$cover: its subject does not count the $count patches beside it"
+		done
+	done
+}
+
+case_apply_and_export_give_every_byte_back() { "$scripts/series.sh" check; }
+
+case_documentation() { "$scripts/docs.sh"; }
+
+case_shellcheck()
+{
+	local file found=(selftests/scripts/lib.sh selftests/vm/{qemu,uml}.sh selftests/lib/*.sh)
+
+	set +x
+	while IFS= read -r file; do
+		if head -n 1 "$file" | grep -qE '^#!.*/(env )?(ba)?sh( |$)'; then found+=("$file"); fi
+	done < <(find . \( -path ./build -o -path ./.git \) -prune -o -type f -print | sort)
+	shellcheck "${found[@]}"
+	figure "${#found[@]} scripts"
+}
+
+case_python() { pyflakes3 selftests/run selftests/runner/*.py selftests/lib/*.py; }
+
+# each SERIES: built one patch at a time; how far that is goes to the screen
+each()
+{
+	"$scripts/build-each.sh" "$1" 2>&1 | while IFS= read -r line; do
+		echo "$line"
+		echo "# ... $line" >&"$screen"
+	done
+}
+
+case_each_kernel_patch_builds() { each kernel; }
+case_each_libbpf_patch_builds() { each libbpf; }
+case_each_iproute2_patch_builds() { each iproute2; }
+
+run_cases "$@"

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernels on which tests run, and what a test can need that not all of them have."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kernel:
+    name: str
+    patched: bool
+    lacks: frozenset = frozenset()
+    memory: int = 1200  # MiB of the host that its guest takes
+    boot: int = 0       # seconds until its guest is there, and for its last look
+    seconds: int = 4    # what a case takes about, before it has been timed
+    uml: bool = False
+
+
+# jit: the JIT and what only it can do: subprograms and callbacks, the XDP dispatcher, trampolines.
+# tracing: perf events, kprobes, BPF iterators, fentry.
+# faults: allocations that can be made to fail, kmemleak, lockdep.
+NEEDS = {'jit', 'tracing', 'faults'}
+
+KERNELS = {kernel.name: kernel for kernel in (
+    Kernel('host', True, frozenset({'faults'}), memory=0, seconds=10),
+    Kernel('um-base', False, frozenset(NEEDS), uml=True),
+    Kernel('um', True, frozenset(NEEDS), uml=True),
+    Kernel('um-debug', True, frozenset({'jit', 'tracing'}), memory=2300, boot=10, seconds=8, uml=True),
+    Kernel('base', False, frozenset({'faults'}), boot=10, seconds=10),
+    Kernel('patched', True, frozenset({'faults'}), boot=10, seconds=10),
+    Kernel('debug', True, memory=2300, boot=60, seconds=40),
+    Kernel('kcsan', True, frozenset({'faults'}), memory=2300, boot=40, seconds=40),
+)}
+
+# Where the tests of user-mode Linux go on a host that cannot run it
+EMULATED = {'um': 'patched', 'um-base': 'base', 'um-debug': 'debug'}
