@@ -287,6 +287,9 @@ int main(void)
 	status_port = open_port("status");
 	ports[0] = open_port("out");
 	ports[1] = merge ? ports[0] : open_port("err");
+	/* vm.sh waits with what it has for the shell until its line is open, see uml.sh. */
+	if (uml && shell)
+		write_all(open_port("err"), "\n", 1);
 
 	sigemptyset(&none);
 	sigemptyset(&chld);

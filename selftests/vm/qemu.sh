@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 # SPDX-License-Identifier: GPL-2.0-only
 # Sourced by vm.sh: a guest in QEMU. Its first process and the specification are an initramfs; out, err and status are
-# virtio ports, which write into files.
+# virtio ports.
 
 # /dev/kvm can be there on a processor that cannot run a guest: then the guest hangs without a word.
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
@@ -36,8 +36,20 @@ run_shell() {
 		-chardev 'stdio,id=out,signal=off' -device 'virtserialport,chardev=out,name=out'
 }
 
+shell_reads() { :; }
+
+# QEMU writes into files.
+relay_output() { touch "$run/out" "$run/err"; }
+
+follow_output() {
+	tail -q -n +1 -s 0.1 -f --pid=$guest_pid "$run/out" &
+	helpers+=($!)
+	tail -q -n +1 -s 0.1 -f --pid=$guest_pid "$run/err" >&2 &
+	helpers+=($!)
+}
+
 run_command() {
-	exec timeout -k 5 "$limit" "${qemu[@]}" \
+	exec setpriv --pdeathsig TERM timeout -k 5 "$limit" "${qemu[@]}" \
 		-chardev "file,id=out,path=$run/out" -device 'virtserialport,chardev=out,name=out' \
 		-chardev "file,id=err,path=$run/err" -device 'virtserialport,chardev=err,name=err' </dev/null >"$run/start" 2>&1
 }

@@ -41,6 +41,7 @@ else
 fi
 [[ $limit =~ ^[0-9]+$ ]] || die "TIMEOUT=$limit is not a number of seconds."
 
+ulimit -c 0
 mkdir -p "$build/run" "$build/log"
 run=$(mktemp -d "$build/run/XXXXXX")
 console=$build/log/vm-$kernel-$(date +%Y%m%d-%H%M%S)-${run##*/}.log
@@ -63,7 +64,7 @@ printf '%s\0' "$mode" "$rows" "$columns" "$PWD" "$top" "$command" \
 	PATH="$build/tools/$tools:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
 	HOME=/tmp USER=root SHELL=/bin/bash TERM="${TERM:-dumb}" LANG=C.UTF-8 PS1="[$kernel] \\w # " \
 	KERNEL="$kernel" TOOLS="$tools" >"$run/spec"
-touch "$run/out" "$run/err" "$run/status"
+touch "$run/status"
 cpus=${VM_CPUS:-2}
 memory=${VM_MEM:-$memory}
 append+=" bonding.max_bonds=0 dummy.numdummies=0 ${VM_APPEND:-}"
@@ -81,19 +82,17 @@ if [ $mode = shell ]; then
 	else
 		mkfifo "$run/in"
 		exec 6<&0 7<>"$run/in"
-		{ cat; printf '\nexit\n'; } <&6 >&7 &
+		{ shell_reads; cat; printf '\nexit\n'; } <&6 >&7 &
 		helpers+=($!)
 		run_shell <&7 || status=$?
 	fi
 else
 	run_guest() {
+		status=0
+		relay_output
 		run_command &
 		guest_pid=$!
-		tail -q -n +1 -s 0.05 -f --pid=$guest_pid "$run/out" &
-		helpers+=($!)
-		tail -q -n +1 -s 0.05 -f --pid=$guest_pid "$run/err" >&2 &
-		helpers+=($!)
-		status=0
+		follow_output
 		wait $guest_pid 2>/dev/null || status=$?
 		guest_pid=''
 		wait "${helpers[@]}" || true
@@ -111,12 +110,12 @@ fi
 cannot_run
 if [ "$limit" -gt 0 ] && [ $SECONDS -ge "$limit" ]; then
 	what="did not end within $limit s" code=124
+elif grep -q 'Kernel panic' "$console"; then
+	what="panicked ($(grep -m 1 -o 'Kernel panic.*' "$console" | tr -d '\r'))" code=125
 elif [ $status -ge 128 ]; then
 	what="was killed (signal $((status - 128)))" code=125
 elif [ $status -ne 0 ]; then
 	what="could not be started ($(tail -n 1 "$run/start" 2>/dev/null))" code=125
-elif grep -q 'Kernel panic' "$console"; then
-	what="panicked ($(grep -m 1 -o 'Kernel panic.*' "$console" | tr -d '\r'))" code=125
 else
 	what="died" code=125
 fi
