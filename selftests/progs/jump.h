@@ -15,6 +15,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../common/frame.h"
+
 /* For objects that come for XDP and, as NAME.tc.bpf.o with -DTC, for tc */
 #ifdef TC
 #include <linux/pkt_cls.h>
@@ -29,7 +31,6 @@
 #define PASS	XDP_PASS
 #endif
 
-#define ETH_P_TEST	0x88b5	/* IEEE 802 local experimental */
 #define ETH_ALEN	6
 
 /* Whether loaders share the counters, or find the arrays of another one */

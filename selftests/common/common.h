@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the test programs share. The flags to hold, XDP_FLAGS_HOLD_PROG_ARRAYS
+ * and TCA_BPF_FLAG_HOLD_MAPS, come from the UAPI headers of the series, which
+ * the Makefile puts first on the include path.
+ *
+ * Unless described otherwise, a function that fails prints the reason and
+ * exits with status 1, as err(3) does. File descriptors that a function returns
+ * belong to the caller. Names of the form nl_* are netlink, kernel_* read the
+ * kernel's own counters.
+ */
+#ifndef COMMON_H
+#define COMMON_H
+
+#include <err.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "frame.h"
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- system.c: time, CPUs, devices, packets ------------------------------ */
+
+/* Monotonic time in seconds */
+double now(void);
+
+/*
+ * Sleeps for MS milliseconds. Returns false, without sleeping, once now() has
+ * passed END. A loop that waits for a condition reads
+ *
+ *	for (end = now() + 10; !condition();)
+ *		if (!nap(end, 1))
+ *			errx(1, "no condition within 10 s");
+ */
+bool nap(double end, unsigned int ms);
+
+/* Runs the calling thread on this CPU only. */
+void run_on_cpu(int cpu);
+
+/* The index of a device that must exist */
+int device_index(const char *name);
+
+/* A packet socket, for send_frame() */
+int frames_open(void);
+
+/*
+ * Sends a frame that the test programs count (ETH_P_TEST) out of the device.
+ * SOURCE is the last byte of its source address, FLAGS are send(2)'s. Returns
+ * whether it was sent: with MSG_DONTWAIT a queue may be full.
+ */
+bool send_frame(int socket, int ifindex, unsigned char source, int flags);
+
+/* ---- bpf.c: maps and programs -------------------------------------------- */
+
+/* bpf(2) itself: libbpf's functions may make more calls than one. Returns what
+ * the system call does.
+ */
+int sys_bpf(int cmd, void *attr, size_t size);
+
+/* What is pinned there: one more reference to it, and for a prog array one more
+ * user reference, until the file descriptor is closed
+ */
+int open_pinned(const char *path);
+int open_map(__u32 id);
+
+/* A prog array of SLOTS slots; *ID is set unless ID is NULL. The file descriptor
+ * is the only user reference.
+ */
+int make_prog_array(const char *name, __u32 slots, __u32 *id);
+
+/* Puts the program into the slot. Opening a map by its id for that takes a user
+ * reference and drops it again.
+ */
+void fill_slot(int map, __u32 slot, int prog);
+void fill_slot_by_id(__u32 map_id, __u32 slot, int prog);
+
+/* A program of these instructions; *ID is set unless ID is NULL. XDP programs
+ * get the expected attach type that libbpf gives them.
+ */
+int load_code(enum bpf_prog_type type, const char *name,
+	      const struct bpf_insn *insns, size_t count, __u32 *id);
+
+/* A tail call: through this slot of this map */
+struct jump {
+	int map;
+	__u32 slot;
+};
+
+/* A program that tries these jumps, in order, and returns VERDICT if all of them
+ * miss. It uses the maps, which does not keep their slots filled.
+ */
+int load_jumper(enum bpf_prog_type type, const char *name,
+		const struct jump *jumps, int count, int verdict, __u32 *id);
+
+/* What the program returns for a frame of zeros. Unlike a lookup in a prog
+ * array, this takes no user reference.
+ */
+__u32 run_prog(int prog);
+
+/* ---- netlink.c ----------------------------------------------------------- */
+
+/* A bound socket with extended acks */
+struct mnl_socket *nl_open(void);
+
+/* Starts a request in a buffer of zeros. The second one uses a buffer of its own,
+ * which the next call overwrites. NLM_F_REQUEST is added to FLAGS.
+ */
+struct nlmsghdr *nl_begin(void *buf, int type, int flags);
+struct nlmsghdr *nl_request(int type, int flags);
+
+/* The headers of requests about a device, and about a filter, chain or qdisc of
+ * it. PREF and HANDLE may be 0, for any.
+ */
+struct ifinfomsg *nl_put_link(struct nlmsghdr *nlh, int ifindex);
+struct tcmsg *nl_put_tc(struct nlmsghdr *nlh, int ifindex, __u32 parent,
+			__u32 pref, __u32 handle);
+
+#define NL_INGRESS	TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
+#define NL_EGRESS	TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
+
+/* IFLA_XDP, after nl_put_link(). FD -1 detaches; EXPECTED is the program that
+ * XDP_FLAGS_REPLACE is about, or -1.
+ */
+void nl_put_xdp(struct nlmsghdr *nlh, int fd, __u32 flags, int expected);
+
+/* The kind and the options of a bpf filter, after nl_put_tc(). The second one is
+ * for a classic program, which accepts everything.
+ */
+void nl_put_bpf(struct nlmsghdr *nlh, int fd, __u32 flags, __u32 gen_flags);
+void nl_put_classic(struct nlmsghdr *nlh, __u32 flags, __u32 gen_flags);
+
+/* The kind and the two devices of a new veth pair, after nl_put_link() and the
+ * name. Ends in the peer's attributes: nl_end_veth() closes what it opened.
+ */
+struct nl_nests {
+	struct nlattr *info, *data, *peer;
+};
+struct nl_nests nl_begin_veth(struct nlmsghdr *nlh, int peer_ifindex);
+void nl_end_veth(struct nlmsghdr *nlh, struct nl_nests nests);
+
+/*
+ * Sends the request, calls ANSWER (which may be NULL) for each message before the
+ * final acknowledgment, and returns 0 or the negative error number that the
+ * kernel answered; -EINTR means that a dump is inconsistent. nl_message() is the
+ * text of the extended ack, also that of a warning, or "" if there was none; it
+ * is valid until the next request.
+ */
+typedef void (*nl_answer_fn)(const struct nlmsghdr *nlh, void *data);
+int nl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, nl_answer_fn answer,
+	    void *data);
+const char *nl_message(void);
+
+/* What the kernel reports about a program that is attached to a device */
+struct attachment {
+	__u32 id;	/* of the program, 0 if there is none */
+	__u32 flags;	/* IFLA_XDP_FLAGS or TCA_BPF_FLAGS */
+	__u32 handle;	/* of a filter */
+};
+
+/* What an RTM_NEWLINK or RTM_NEWTFILTER message reports */
+struct attachment nl_attachment(const struct nlmsghdr *nlh);
+
+/* XDP on a device that exists; the bpf filter with preference 1 and this handle
+ * at clsact's ingress, where neither needs to exist
+ */
+struct attachment nl_query_xdp(struct mnl_socket *nl, int ifindex);
+struct attachment nl_query_filter(struct mnl_socket *nl, int ifindex,
+				  __u32 handle);
+
+/* The bpf filters at PARENT, at most MAX of them. Returns how many there are. */
+int nl_list_filters(struct mnl_socket *nl, int ifindex, __u32 parent,
+		    struct attachment *to, int max);
+
+/* ---- kernel.c: the kernel's own counters --------------------------------- */
+
+/*
+ * The counters are read from the kernel's memory. No system call reports them,
+ * and opening a prog array would take a user reference. Nothing is locked: an
+ * object that is freed meanwhile is reported as gone.
+ *
+ * kernel_open() keeps file descriptors open, and is needed once per process
+ * before the other functions; a child after fork(2) can use what its parent
+ * opened. It needs root, /proc/kcore, /proc/kallsyms and the kernel's BTF; on
+ * user-mode Linux also /dev/mem.
+ */
+#define KERNEL_SLOTS 32
+
+struct kernel_map {
+	__u32 id, type;
+	__s64 refs, urefs;	/* refcnt and usercnt */
+	__u32 slots;		/* max_entries of a prog array, otherwise 0 */
+	__u32 slot[KERNEL_SLOTS];	/* ids of programs, 0 for none */
+};
+
+struct kernel_prog {
+	__u32 id, type;
+	__s64 refs;
+	__s64 holds;		/* hold_cnt, -1 on a kernel without it */
+	__u32 maps;		/* used_map_cnt */
+};
+
+void kernel_open(void);
+
+/* Returns false, with everything but the id 0, if there is no such object. */
+bool kernel_map(__u32 id, struct kernel_map *map);
+bool kernel_prog(__u32 id, struct kernel_prog *prog);
+
+/* All of them, ordered by id. Returns how many; more than MAX is an error. */
+int kernel_maps(struct kernel_map *maps, int max);
+int kernel_progs(struct kernel_prog *progs, int max);
+
+#endif

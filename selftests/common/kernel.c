@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's own counters, from its memory: /proc/kallsyms says where map_idr
+ * and prog_idr are, the kernel's BTF where members of structures are, and
+ * /proc/kcore has the memory.
+ *
+ * On user-mode Linux /proc/kcore has the vmalloc area only. /dev/mem has the rest,
+ * from the first page of the kernel's image on. Slab pages are mapped: reading
+ * /dev/mem runs instrumented kernel code, which KASAN would stop at an object that
+ * was just freed. The image itself is no page of /dev/mem, and can only be read.
+ */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common.h"
+
+#define LARGEST 8192	/* bytes of a structure */
+
+static int kcore = -1, dev_mem = -1;
+
+/* ---- where things are ---------------------------------------------------- */
+
+static struct {
+	unsigned long start, size, offset;
+} segments[64];
+static size_t nr_segments;
+static unsigned long map_idr, prog_idr, physmem;
+
+static void read_segments(void)
+{
+	GElf_Phdr phdr;
+	size_t i, count;
+	Elf *elf;
+
+	kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	if (kcore < 0)
+		err(1, "/proc/kcore");
+	elf_version(EV_CURRENT);
+	elf = elf_begin(kcore, ELF_C_READ, NULL);
+	if (!elf || elf_getphdrnum(elf, &count))
+		errx(1, "/proc/kcore: %s", elf_errmsg(-1));
+	for (i = 0; i < count && nr_segments < ARRAY_SIZE(segments); i++) {
+		if (!gelf_getphdr(elf, i, &phdr) || phdr.p_type != PT_LOAD)
+			continue;
+		segments[nr_segments].start = phdr.p_vaddr;
+		segments[nr_segments].size = phdr.p_memsz;
+		segments[nr_segments++].offset = phdr.p_offset;
+	}
+	elf_end(elf);
+}
+
+static void read_symbols(void)
+{
+	FILE *in = fopen("/proc/kallsyms", "re");
+	char line[512], name[256];
+	unsigned long address;
+
+	if (!in)
+		err(1, "/proc/kallsyms");
+	while (fgets(line, sizeof(line), in) && !(map_idr && prog_idr &&
+						  physmem)) {
+		/* sscanf() is slow, and there are tens of thousands of lines */
+		if (!strstr(line, "_idr") && !strstr(line, "__binary_start"))
+			continue;
+		if (sscanf(line, "%lx %*c %255s", &address, name) != 2)
+			continue;
+		if (!strcmp(name, "map_idr"))
+			map_idr = address;
+		else if (!strcmp(name, "prog_idr"))
+			prog_idr = address;
+		else if (!strcmp(name, "__binary_start"))
+			physmem = address & -sysconf(_SC_PAGESIZE);
+	}
+	fclose(in);
+	if (!map_idr || !prog_idr)
+		errx(1, "/proc/kallsyms: no address of map_idr and prog_idr");
+}
+
+enum { IDR, XARRAY, NODE, MAP, ARRAY, PROG, AUX, STRUCTS };
+static struct {
+	const char *name;
+	size_t size;
+} structs[STRUCTS] = {
+	[IDR] = { "idr" }, [XARRAY] = { "xarray" }, [NODE] = { "xa_node" },
+	[MAP] = { "bpf_map" }, [ARRAY] = { "bpf_array" }, [PROG] = { "bpf_prog" },
+	[AUX] = { "bpf_prog_aux" },
+};
+
+enum {
+	ROOT, HEAD, SHIFT, SLOTS, M_ID, M_TYPE, M_ENTRIES, M_REFS, M_UREFS, PTRS,
+	P_TYPE, P_AUX, P_ID, P_REFS, P_MAPS, P_HOLDS, MEMBERS
+};
+
+/* The counters are atomic64_t, which is a structure of one 64 bit number. */
+static struct {
+	int of;
+	const char *name;
+	size_t at, size;	/* size 0: this kernel does not have it */
+} members[MEMBERS] = {
+	[ROOT] = { IDR, "idr_rt" },
+	[HEAD] = { XARRAY, "xa_head" },
+	[SHIFT] = { NODE, "shift" },
+	[SLOTS] = { NODE, "slots" },
+	[M_ID] = { MAP, "id" },
+	[M_TYPE] = { MAP, "map_type" },
+	[M_ENTRIES] = { MAP, "max_entries" },
+	[M_REFS] = { MAP, "refcnt" },
+	[M_UREFS] = { MAP, "usercnt" },
+	[PTRS] = { ARRAY, "ptrs" },
+	[P_TYPE] = { PROG, "type" },
+	[P_AUX] = { PROG, "aux" },
+	[P_ID] = { AUX, "id" },
+	[P_REFS] = { AUX, "refcnt" },
+	[P_MAPS] = { AUX, "used_map_cnt" },
+	[P_HOLDS] = { AUX, "hold_cnt" },
+};
+
+/* Also in unions and structures without a name. Returns whether it is there. */
+static bool find_member(const struct btf *btf, __u32 type, size_t at, int which)
+{
+	const struct btf_type *t = btf__type_by_id(btf, type);
+	const struct btf_member *m = btf_members(t);
+	__u32 i;
+
+	for (i = 0; i < btf_vlen(t); i++) {
+		size_t offset = at + btf_member_bit_offset(t, i) / 8;
+		const char *name = btf__name_by_offset(btf, m[i].name_off);
+		int inner = btf__resolve_type(btf, m[i].type);
+
+		if (!strcmp(name, members[which].name)) {
+			members[which].at = offset;
+			members[which].size = btf__resolve_size(btf, m[i].type);
+			return true;
+		}
+		if (!*name && btf_is_composite(btf__type_by_id(btf, inner)) &&
+		    find_member(btf, inner, offset, which))
+			return true;
+	}
+	return false;
+}
+
+static void read_layout(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int types[STRUCTS], i;
+
+	if (!btf)
+		err(1, "the kernel's BTF");
+	for (i = 0; i < STRUCTS; i++) {
+		types[i] = btf__find_by_name_kind(btf, structs[i].name,
+						  BTF_KIND_STRUCT);
+		if (types[i] < 0)
+			errx(1, "no BTF of struct %s", structs[i].name);
+		structs[i].size = btf__resolve_size(btf, types[i]);
+		if (structs[i].size > LARGEST)
+			errx(1, "struct %s is too large", structs[i].name);
+	}
+	for (i = 0; i < MEMBERS; i++)
+		if (!find_member(btf, types[members[i].of], 0, i) &&
+		    i != P_HOLDS)
+			errx(1, "no BTF of %s in struct %s", members[i].name,
+			     structs[members[i].of].name);
+	btf__free(btf);
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+static bool read_kcore(unsigned long from, void *to, size_t size, bool *there)
+{
+	size_t i;
+
+	for (i = 0; i < nr_segments; i++)
+		if (from >= segments[i].start &&
+		    from - segments[i].start < segments[i].size)
+			break;
+	*there = i < nr_segments;
+	return *there && pread(kcore, to, size, from - segments[i].start +
+			       segments[i].offset) == (ssize_t)size;
+}
+
+static bool map_dev_mem(unsigned long from, void *to, size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE), skip = from % page;
+	void *at;
+
+	if (!physmem || from < physmem)
+		return false;
+	at = mmap(NULL, skip + size, PROT_READ, MAP_SHARED, dev_mem,
+		  from - skip - physmem);
+	if (at == MAP_FAILED)
+		return false;
+	memcpy(to, at + skip, size);
+	munmap(at, skip + size);
+	return true;
+}
+
+/* Objects: what was allocated */
+static bool read_object(unsigned long from, void *to, size_t size)
+{
+	bool there;
+
+	return read_kcore(from, to, size, &there) ||
+	       (!there && map_dev_mem(from, to, size));
+}
+
+/* Static variables of the kernel */
+static void read_image(unsigned long from, void *to, size_t size)
+{
+	bool there;
+
+	if (read_kcore(from, to, size, &there) ||
+	    (!there && physmem &&
+	     pread(dev_mem, to, size, from - physmem) == (ssize_t)size))
+		return;
+	errx(1, "the kernel's memory at %#lx cannot be read", from);
+}
+
+static bool read_struct(unsigned long from, void *to, int which)
+{
+	return read_object(from, to, structs[which].size);
+}
+
+static __u64 get(const void *object, int member)
+{
+	__u64 value = 0;
+
+	/* little-endian */
+	memcpy(&value, object + members[member].at,
+	       members[member].size < 8 ? members[member].size : 8);
+	return value;
+}
+
+/* The entry of an IDR: a pointer, or 0. Nodes are told from entries by the two
+ * lowest bits; the small numbers with these bits are the xarray's own marks.
+ */
+static unsigned long find_entry(unsigned long idr, __u32 index)
+{
+	size_t slots = members[SLOTS].size / sizeof(long);
+	unsigned char node[LARGEST];
+	unsigned long entry;
+
+	read_image(idr + members[ROOT].at + members[HEAD].at, &entry,
+		   sizeof(entry));
+	while ((entry & 3) == 2 && entry > 4096) {
+		if (!read_struct(entry - 2, node, NODE))
+			return 0;
+		if (index >> get(node, SHIFT) >= slots)
+			return 0;
+		memcpy(&entry, node + members[SLOTS].at +
+		       (index >> get(node, SHIFT)) * sizeof(long),
+		       sizeof(entry));
+		index &= (1UL << get(node, SHIFT)) - 1;
+	}
+	return entry & 3 ? 0 : entry;
+}
+
+static __u32 prog_id_at(unsigned long prog)
+{
+	unsigned char object[LARGEST];
+	__u32 id;
+
+	if (!prog || !read_struct(prog, object, PROG) ||
+	    !read_object(get(object, P_AUX) + members[P_ID].at, &id,
+			 sizeof(id)))
+		return 0;
+	return id;
+}
+
+static void read_slots(unsigned long array, struct kernel_map *map)
+{
+	unsigned long ptrs[KERNEL_SLOTS];
+	__u32 count = map->slots < KERNEL_SLOTS ? map->slots : KERNEL_SLOTS, i;
+
+	if (!read_object(array + members[PTRS].at, ptrs, count * sizeof(long)))
+		return;
+	for (i = 0; i < count; i++)
+		map->slot[i] = prog_id_at(ptrs[i]);
+}
+
+/* ---- what others see ----------------------------------------------------- */
+
+void kernel_open(void)
+{
+	read_segments();
+	read_symbols();
+	read_layout();
+	if (!physmem)
+		return;
+	dev_mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	if (dev_mem < 0)
+		err(1, "/dev/mem");
+}
+
+bool kernel_map(__u32 id, struct kernel_map *map)
+{
+	unsigned long at = find_entry(map_idr, id);
+	unsigned char object[LARGEST];
+
+	memset(map, 0, sizeof(*map));
+	map->id = id;
+	if (!at || !read_struct(at, object, MAP) || get(object, M_ID) != id)
+		return false;
+	map->type = get(object, M_TYPE);
+	map->refs = get(object, M_REFS);
+	map->urefs = get(object, M_UREFS);
+	if (map->type == BPF_MAP_TYPE_PROG_ARRAY) {
+		map->slots = get(object, M_ENTRIES);
+		read_slots(at, map);
+	}
+	return true;
+}
+
+bool kernel_prog(__u32 id, struct kernel_prog *prog)
+{
+	unsigned long at = find_entry(prog_idr, id);
+	unsigned char object[LARGEST], aux[LARGEST];
+
+	memset(prog, 0, sizeof(*prog));
+	prog->id = id;
+	if (!at || !read_struct(at, object, PROG) ||
+	    !read_struct(get(object, P_AUX), aux, AUX) ||
+	    get(aux, P_ID) != id)
+		return false;
+	prog->type = get(object, P_TYPE);
+	prog->refs = get(aux, P_REFS);
+	prog->holds = members[P_HOLDS].size ? (__s64)get(aux, P_HOLDS) : -1;
+	prog->maps = get(aux, P_MAPS);
+	return true;
+}
+
+int kernel_maps(struct kernel_map *maps, int max)
+{
+	__u32 id = 0;
+	int n = 0;
+
+	while (!bpf_map_get_next_id(id, &id)) {
+		if (n == max)
+			errx(1, "more than %d maps", max);
+		n += kernel_map(id, &maps[n]);
+	}
+	return n;
+}
+
+int kernel_progs(struct kernel_prog *progs, int max)
+{
+	__u32 id = 0;
+	int n = 0;
+
+	while (!bpf_prog_get_next_id(id, &id)) {
+		if (n == max)
+			errx(1, "more than %d programs", max);
+		n += kernel_prog(id, &progs[n]);
+	}
+	return n;
+}

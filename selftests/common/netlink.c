@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Requests of rtnetlink, and the answers */
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/veth.h>
+
+#include "common.h"
+
+static char message[512];
+
+struct mnl_socket *nl_open(void)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int on = 1;
+
+	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) ||
+	    mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on)) ||
+	    mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &on, sizeof(on)))
+		err(1, "netlink");
+	return nl;
+}
+
+struct nlmsghdr *nl_begin(void *buf, int type, int flags)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	return nlh;
+}
+
+struct nlmsghdr *nl_request(int type, int flags)
+{
+	static char buf[8192];
+
+	memset(buf, 0, sizeof(buf));
+	return nl_begin(buf, type, flags);
+}
+
+struct ifinfomsg *nl_put_link(struct nlmsghdr *nlh, int ifindex)
+{
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_index = ifindex;
+	return ifi;
+}
+
+struct tcmsg *nl_put_tc(struct nlmsghdr *nlh, int ifindex, __u32 parent,
+			__u32 pref, __u32 handle)
+{
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
+
+	tc->tcm_ifindex = ifindex;
+	tc->tcm_parent = parent;
+	tc->tcm_handle = handle;
+	if (pref)
+		tc->tcm_info = TC_H_MAKE(pref << 16, htons(ETH_P_ALL));
+	return tc;
+}
+
+void nl_put_xdp(struct nlmsghdr *nlh, int fd, __u32 flags, int expected)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, IFLA_XDP);
+
+	mnl_attr_put_u32(nlh, IFLA_XDP_FD, fd);
+	mnl_attr_put_u32(nlh, IFLA_XDP_FLAGS, flags);
+	if (expected >= 0)
+		mnl_attr_put_u32(nlh, IFLA_XDP_EXPECTED_FD, expected);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static struct nlattr *begin_bpf(struct nlmsghdr *nlh, __u32 flags,
+				__u32 gen_flags)
+{
+	struct nlattr *nest;
+
+	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
+	nest = mnl_attr_nest_start(nlh, TCA_OPTIONS);
+	mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, flags);
+	if (gen_flags)
+		mnl_attr_put_u32(nlh, TCA_BPF_FLAGS_GEN, gen_flags);
+	return nest;
+}
+
+void nl_put_bpf(struct nlmsghdr *nlh, int fd, __u32 flags, __u32 gen_flags)
+{
+	struct nlattr *nest = begin_bpf(nlh, flags, gen_flags);
+
+	mnl_attr_put_u32(nlh, TCA_BPF_FD, fd);
+	mnl_attr_put_strz(nlh, TCA_BPF_NAME, "test");
+	mnl_attr_nest_end(nlh, nest);
+}
+
+void nl_put_classic(struct nlmsghdr *nlh, __u32 flags, __u32 gen_flags)
+{
+	struct sock_filter accept = BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
+	struct nlattr *nest = begin_bpf(nlh, flags, gen_flags);
+
+	mnl_attr_put_u16(nlh, TCA_BPF_OPS_LEN, 1);
+	mnl_attr_put(nlh, TCA_BPF_OPS, sizeof(accept), &accept);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+struct nl_nests nl_begin_veth(struct nlmsghdr *nlh, int peer_ifindex)
+{
+	struct nl_nests nests;
+
+	nests.info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
+	nests.data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	nests.peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
+	nl_put_link(nlh, peer_ifindex);
+	return nests;
+}
+
+void nl_end_veth(struct nlmsghdr *nlh, struct nl_nests nests)
+{
+	mnl_attr_nest_end(nlh, nests.peer);
+	mnl_attr_nest_end(nlh, nests.data);
+	mnl_attr_nest_end(nlh, nests.info);
+}
+
+/* ---- answers ------------------------------------------------------------- */
+
+static const struct nlattr *find(const struct nlattr *from, size_t size,
+				 int type)
+{
+	const struct nlattr *attr;
+
+	for (attr = from; mnl_attr_ok(attr, (char *)from + size - (char *)attr);
+	     attr = mnl_attr_next(attr))
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
+	return NULL;
+}
+
+/* The attribute behind a header of SKIP bytes */
+static const struct nlattr *find_behind(const struct nlmsghdr *nlh, size_t skip,
+					int type)
+{
+	size_t size = mnl_nlmsg_get_payload_len(nlh);
+
+	skip = MNL_ALIGN(skip);
+	return size < skip ? NULL :
+	       find(mnl_nlmsg_get_payload_offset(nlh, skip), size - skip, type);
+}
+
+static __u32 find_u32(const struct nlattr *nest, int type)
+{
+	const struct nlattr *attr;
+
+	attr = find(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest),
+		    type);
+	return attr ? mnl_attr_get_u32(attr) : 0;
+}
+
+static void keep_message(const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+	size_t skip = sizeof(*e);
+	const struct nlattr *text;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		skip += e->msg.nlmsg_len - sizeof(e->msg);
+	text = find_behind(nlh, skip, NLMSGERR_ATTR_MSG);
+	if (text)
+		strncpy(message, mnl_attr_get_str(text), sizeof(message) - 1);
+}
+
+/* Returns 1 if more is to come, otherwise what nl_talk() returns. */
+static int take_answer(const struct nlmsghdr *nlh, nl_answer_fn answer,
+		       void *data)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		keep_message(nlh);
+		return e->error;
+	}
+	if (nlh->nlmsg_type == NLMSG_DONE)
+		return *(int *)mnl_nlmsg_get_payload(nlh);
+	if (answer)
+		answer(nlh, data);
+	return 1;
+}
+
+int nl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, nl_answer_fn answer,
+	    void *data)
+{
+	static char buf[1 << 16];
+	bool interrupted = false;
+	int len, ret = 1;
+
+	message[0] = 0;
+	if ((nlh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+		nlh->nlmsg_flags |= NLM_F_ACK;
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		err(1, "netlink send");
+	while (ret == 1) {
+		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (len < 0)
+			err(1, "netlink receive");
+		for (nlh = (void *)buf; ret == 1 && mnl_nlmsg_ok(nlh, len);
+		     nlh = mnl_nlmsg_next(nlh, &len)) {
+			interrupted |= nlh->nlmsg_flags & NLM_F_DUMP_INTR;
+			ret = take_answer(nlh, answer, data);
+		}
+	}
+	return interrupted && !ret ? -EINTR : ret;
+}
+
+const char *nl_message(void)
+{
+	return message;
+}
+
+/* ---- what is attached ---------------------------------------------------- */
+
+struct attachment nl_attachment(const struct nlmsghdr *nlh)
+{
+	bool link = nlh->nlmsg_type == RTM_NEWLINK;
+	struct attachment seen = {};
+	const struct nlattr *nest;
+
+	nest = find_behind(nlh, link ? sizeof(struct ifinfomsg) :
+				       sizeof(struct tcmsg),
+			   link ? IFLA_XDP : TCA_OPTIONS);
+	if (!link)
+		seen.handle = ((struct tcmsg *)
+			       mnl_nlmsg_get_payload(nlh))->tcm_handle;
+	if (!nest)
+		return seen;
+	seen.id = find_u32(nest, link ? IFLA_XDP_PROG_ID : TCA_BPF_ID);
+	seen.flags = find_u32(nest, link ? IFLA_XDP_FLAGS : TCA_BPF_FLAGS);
+	return seen;
+}
+
+static void keep_attachment(const struct nlmsghdr *nlh, void *data)
+{
+	*(struct attachment *)data = nl_attachment(nlh);
+}
+
+struct attachment nl_query_xdp(struct mnl_socket *nl, int ifindex)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_GETLINK, 0);
+	struct attachment seen = {};
+	int ret;
+
+	nl_put_link(nlh, ifindex);
+	ret = nl_talk(nl, nlh, keep_attachment, &seen);
+	if (ret)
+		errx(1, "query device %d: %s", ifindex, strerror(-ret));
+	return seen;
+}
+
+struct attachment nl_query_filter(struct mnl_socket *nl, int ifindex,
+				  __u32 handle)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_GETTFILTER, 0);
+	struct attachment seen = {};
+	int ret;
+
+	nl_put_tc(nlh, ifindex, NL_INGRESS, 1, handle);
+	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
+	ret = nl_talk(nl, nlh, keep_attachment, &seen);
+	/* no such filter, or no qdisc that it could be attached to */
+	if (ret && ret != -ENOENT && ret != -EINVAL)
+		errx(1, "query filter of device %d: %s", ifindex,
+		     strerror(-ret));
+	return seen;
+}
+
+struct list {
+	struct attachment *to;
+	int count, max;
+};
+
+static void keep_filter(const struct nlmsghdr *nlh, void *data)
+{
+	struct attachment seen = nl_attachment(nlh);
+	struct list *list = data;
+
+	/* without a handle it is the head of a list of filters */
+	if (nlh->nlmsg_type == RTM_NEWTFILTER && seen.handle &&
+	    list->count < list->max)
+		list->to[list->count++] = seen;
+}
+
+int nl_list_filters(struct mnl_socket *nl, int ifindex, __u32 parent,
+		    struct attachment *to, int max)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_GETTFILTER, NLM_F_DUMP);
+	struct list list = { .to = to, .max = max };
+
+	nl_put_tc(nlh, ifindex, parent, 0, 0);
+	nl_talk(nl, nlh, keep_filter, &list);
+	return list.count;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Time, CPUs, devices and packets */
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "common.h"
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+bool nap(double end, unsigned int ms)
+{
+	if (now() > end)
+		return false;
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000,
+				      .tv_nsec = ms % 1000 * 1000000 }, NULL);
+	return true;
+}
+
+void run_on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		err(1, "CPU %d", cpu);
+}
+
+int device_index(const char *name)
+{
+	int ifindex = if_nametoindex(name);
+
+	if (!ifindex)
+		err(1, "%s", name);
+	return ifindex;
+}
+
+int frames_open(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		err(1, "packet socket");
+	return fd;
+}
+
+bool send_frame(int socket, int ifindex, unsigned char source, int flags)
+{
+	const unsigned char frame[ETH_ZLEN] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* broadcast */
+		0x02, 0, 0, 0, 0, source,
+		ETH_P_TEST >> 8, ETH_P_TEST & 0xff,
+	};
+	const struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_ifindex = ifindex,
+	};
+
+	return sendto(socket, frame, sizeof(frame), flags, (void *)&to,
+		      sizeof(to)) == sizeof(frame);
+}
