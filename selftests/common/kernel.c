@@ -4,15 +4,16 @@
  * and prog_idr are, the kernel's BTF where members of structures are, and
  * /proc/kcore has the memory.
  *
- * On user-mode Linux /proc/kcore has the vmalloc area only. /dev/mem has the rest,
- * from the first page of the kernel's image on. Slab pages are mapped: reading
- * /dev/mem runs instrumented kernel code, which KASAN would stop at an object that
- * was just freed. The image itself is no page of /dev/mem, and can only be read.
+ * On user-mode Linux /proc/kcore has the vmalloc area only, and headers that do
+ * not say so. /dev/mem has the rest, from the first page of the kernel's image to
+ * high_memory. Slab pages are mapped: reading /dev/mem runs instrumented kernel
+ * code, which KASAN would stop at an object that was just freed. The image itself
+ * is no page of /dev/mem, and can only be read.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <elf.h>
 #include <fcntl.h>
-#include <gelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -30,52 +31,53 @@ static struct {
 	unsigned long start, size, offset;
 } segments[64];
 static size_t nr_segments;
-static unsigned long map_idr, prog_idr, physmem;
+static unsigned long map_idr, prog_idr, physmem, high_memory;
 
+/* Not with libelf, which takes a file of no size for empty. */
 static void read_segments(void)
 {
-	GElf_Phdr phdr;
-	size_t i, count;
-	Elf *elf;
+	Elf64_Ehdr header;
+	Elf64_Phdr at;
+	int i;
 
 	kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
-	if (kcore < 0)
+	if (kcore < 0 || read(kcore, &header, sizeof(header)) != sizeof(header))
 		err(1, "/proc/kcore");
-	elf_version(EV_CURRENT);
-	elf = elf_begin(kcore, ELF_C_READ, NULL);
-	if (!elf || elf_getphdrnum(elf, &count))
-		errx(1, "/proc/kcore: %s", elf_errmsg(-1));
-	for (i = 0; i < count && nr_segments < ARRAY_SIZE(segments); i++) {
-		if (!gelf_getphdr(elf, i, &phdr) || phdr.p_type != PT_LOAD)
+	for (i = 0; i < header.e_phnum && nr_segments < ARRAY_SIZE(segments);
+	     i++) {
+		if (pread(kcore, &at, sizeof(at), header.e_phoff +
+			  i * sizeof(at)) != sizeof(at))
+			err(1, "/proc/kcore");
+		if (at.p_type != PT_LOAD)
 			continue;
-		segments[nr_segments].start = phdr.p_vaddr;
-		segments[nr_segments].size = phdr.p_memsz;
-		segments[nr_segments++].offset = phdr.p_offset;
+		segments[nr_segments].start = at.p_vaddr;
+		segments[nr_segments].size = at.p_memsz;
+		segments[nr_segments++].offset = at.p_offset;
 	}
-	elf_end(elf);
 }
 
+/* Only user-mode Linux has __binary_start. */
 static void read_symbols(void)
 {
+	const struct {
+		const char *name;
+		unsigned long *at;
+	} wanted[] = {
+		{ "map_idr", &map_idr }, { "prog_idr", &prog_idr },
+		{ "high_memory", &high_memory }, { "__binary_start", &physmem },
+	};
 	FILE *in = fopen("/proc/kallsyms", "re");
-	char line[512], name[256];
-	unsigned long address;
+	char line[512], *name;
+	size_t i;
 
 	if (!in)
 		err(1, "/proc/kallsyms");
-	while (fgets(line, sizeof(line), in) && !(map_idr && prog_idr &&
-						  physmem)) {
-		/* sscanf() is slow, and there are tens of thousands of lines */
-		if (!strstr(line, "_idr") && !strstr(line, "__binary_start"))
-			continue;
-		if (sscanf(line, "%lx %*c %255s", &address, name) != 2)
-			continue;
-		if (!strcmp(name, "map_idr"))
-			map_idr = address;
-		else if (!strcmp(name, "prog_idr"))
-			prog_idr = address;
-		else if (!strcmp(name, "__binary_start"))
-			physmem = address & -sysconf(_SC_PAGESIZE);
+	while (fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = 0;
+		name = strrchr(line, ' ');
+		for (i = 0; name && i < ARRAY_SIZE(wanted); i++)
+			if (!strcmp(name + 1, wanted[i].name))
+				*wanted[i].at = strtoul(line, NULL, 16);
 	}
 	fclose(in);
 	if (!map_idr || !prog_idr)
@@ -285,16 +287,28 @@ static void read_slots(unsigned long array, struct kernel_map *map)
 
 /* ---- what others see ----------------------------------------------------- */
 
+static void open_dev_mem(void)
+{
+	dev_mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	if (dev_mem < 0)
+		err(1, "/dev/mem");
+	physmem &= -sysconf(_SC_PAGESIZE);
+	read_image(high_memory, &high_memory, sizeof(high_memory));
+	if (nr_segments)
+		return;
+	/* the offset that the header would have */
+	segments[nr_segments].start = high_memory;
+	segments[nr_segments].size = -high_memory;
+	segments[nr_segments++].offset = high_memory - physmem;
+}
+
 void kernel_open(void)
 {
 	read_segments();
 	read_symbols();
 	read_layout();
-	if (!physmem)
-		return;
-	dev_mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
-	if (dev_mem < 0)
-		err(1, "/dev/mem");
+	if (physmem)
+		open_dev_mem();
 }
 
 bool kernel_map(__u32 id, struct kernel_map *map)

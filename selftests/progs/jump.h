@@ -16,6 +16,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../common/frame.h"
+#include "counters.h"
 
 /* For objects that come for XDP and, as NAME.tc.bpf.o with -DTC, for tc */
 #ifdef TC
@@ -45,8 +46,6 @@
 #ifndef BEFORE_JUMP
 #define BEFORE_JUMP()
 #endif
-
-enum counter { ENTERED, MISSED, HIT, DEEP_MISSED, DEEP_HIT, COUNTERS };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Requests that attach programs, and frames for them */
+#include <bpf/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../common/common.h"
+#include "agent.h"
+
+/* ---- flags by name ------------------------------------------------------- */
+
+struct flag {
+	const char *name;
+	__u32 value;
+};
+
+static const struct flag xdp_flags[] = {
+	{ "noexist", XDP_FLAGS_UPDATE_IF_NOEXIST },
+	{ "skb", XDP_FLAGS_SKB_MODE },
+	{ "drv", XDP_FLAGS_DRV_MODE },
+	{ "hw", XDP_FLAGS_HW_MODE },
+	{ "replace", XDP_FLAGS_REPLACE },
+	{ "hold", XDP_FLAGS_HOLD_PROG_ARRAYS },
+	{ "unknown", XDP_FLAGS_MASK + 1 },
+	{}
+};
+
+static const struct flag tc_flags[] = {
+	{ "direct", TCA_BPF_FLAG_ACT_DIRECT },
+	{ "hold", TCA_BPF_FLAG_HOLD_MAPS },
+	{ "unknown", TCA_BPF_FLAG_HOLD_MAPS << 1 },
+	{}
+};
+
+static const struct flag gen_flags[] = {
+	{ "skip_hw", TCA_CLS_FLAGS_SKIP_HW },
+	{ "skip_sw", TCA_CLS_FLAGS_SKIP_SW },
+	{}
+};
+
+static __u32 parse_flags(const struct flag *flags, const char *text)
+{
+	const struct flag *flag;
+	__u32 value = 0;
+	size_t len;
+
+	if (!strcmp(text, "none"))
+		return 0;
+	for (; *text; text += len + (text[len] == ',')) {
+		len = strcspn(text, ",");
+		for (flag = flags; flag->name; flag++)
+			if (strlen(flag->name) == len &&
+			    !strncmp(flag->name, text, len))
+				break;
+		if (!flag->name)
+			errx(2, "no such flag: %s", text);
+		value |= flag->value;
+	}
+	return value;
+}
+
+static void print_flags(const struct flag *flags, __u32 value)
+{
+	const char *comma = "";
+
+	if (!value)
+		printf("none");
+	for (; flags->name; flags++) {
+		if (!(value & flags->value))
+			continue;
+		printf("%s%s", comma, flags->name);
+		value &= ~flags->value;
+		comma = ",";
+	}
+	if (value)
+		printf("%s%#x", comma, value);
+}
+
+/* ---- netlink ------------------------------------------------------------- */
+
+/* DEV PROGRAM FLAGS [EXPECTED], without the flags in DROP */
+static struct nlmsghdr *xdp_request(char **argv, __u32 drop)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_SETLINK, 0);
+
+	nl_put_link(nlh, device_index(argv[0]));
+	nl_put_xdp(nlh, strcmp(argv[1], "none") ? open_pinned(argv[1]) : -1,
+		   parse_flags(xdp_flags, argv[2]) & ~drop,
+		   argv[3] ? open_pinned(argv[3]) : -1);
+	return nlh;
+}
+
+/* DEV PROGRAM FLAGS [GEN_FLAGS] */
+static struct nlmsghdr *tc_request(char **argv, __u32 drop)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_NEWTFILTER, NLM_F_CREATE);
+	__u32 flags = parse_flags(tc_flags, argv[2]) & ~drop;
+	__u32 gen = argv[3] ? parse_flags(gen_flags, argv[3]) : 0;
+
+	nl_put_tc(nlh, device_index(argv[0]), NL_INGRESS, 1, 1);
+	if (strcmp(argv[1], "classic"))
+		nl_put_bpf(nlh, open_pinned(argv[1]), flags, gen);
+	else
+		nl_put_classic(nlh, flags, gen);
+	return nlh;
+}
+
+static int print_answer(int ret)
+{
+	printf("%s%s%s\n", ret ? strerrorname_np(-ret) : "ok",
+	       *nl_message() ? " " : "", nl_message());
+	return 0;
+}
+
+int xdp(char **argv)
+{
+	return print_answer(nl_talk(nl_open(), xdp_request(argv, 0), NULL,
+				    NULL));
+}
+
+int tc(char **argv)
+{
+	return print_answer(nl_talk(nl_open(), tc_request(argv, 0), NULL,
+				    NULL));
+}
+
+/* ROUNDS {xdp|tc} and what belongs to that */
+int toggle(char **argv)
+{
+	long rounds = strtol(argv[0], NULL, 0);
+	bool is_xdp = !strcmp(argv[1], "xdp");
+	struct mnl_socket *nl = nl_open();
+	char with[512], without[512];
+	int ret = 0;
+
+	memcpy(with, is_xdp ? xdp_request(argv + 2, 0) :
+			      tc_request(argv + 2, 0), sizeof(with));
+	memcpy(without, is_xdp ?
+	       xdp_request(argv + 2, XDP_FLAGS_HOLD_PROG_ARRAYS) :
+	       tc_request(argv + 2, TCA_BPF_FLAG_HOLD_MAPS), sizeof(without));
+	while (rounds-- > 0 && !ret && !*nl_message()) {
+		ret = nl_talk(nl, (void *)without, NULL, NULL);
+		if (!ret && !*nl_message())
+			ret = nl_talk(nl, (void *)with, NULL, NULL);
+	}
+	return print_answer(ret);
+}
+
+/* ---- bpf(2) -------------------------------------------------------------- */
+
+static int print_result(int ret)
+{
+	puts(ret < 0 ? strerrorname_np(errno) : "ok");
+	return 0;
+}
+
+static int create_link(char **argv)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		    .flags = parse_flags(xdp_flags, argv[1]));
+	int fd;
+
+	fd = bpf_link_create(open_pinned(argv[0]), device_index(argv[2]),
+			     BPF_XDP, &opts);
+	if (fd >= 0 && bpf_obj_pin(fd, argv[3]))
+		err(1, "%s", argv[3]);
+	return print_result(fd);
+}
+
+static int link_info(const char *pin)
+{
+	char name[IF_NAMESIZE] = "none";
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_link_get_info_by_fd(open_pinned(pin), &info, &len))
+		return print_result(-1);
+	if_indextoname(info.xdp.ifindex, name);
+	printf("%s flags ", name);
+	print_flags(xdp_flags, info.xdp.flags);
+	printf(" prog %u\n", info.prog_id);
+	return 0;
+}
+
+int xdp_link(char **argv)
+{
+	const char *verb = argv[0], *pin = argv[1], *prog = argv[2];
+
+	if (!strcmp(verb, "create") && prog && argv[3] && argv[4])
+		return create_link(argv + 1);
+	if (!strcmp(verb, "update") && prog)
+		return print_result(bpf_link_update(open_pinned(pin),
+						    open_pinned(prog), NULL));
+	if (!strcmp(verb, "detach"))
+		return print_result(bpf_link_detach(open_pinned(pin)));
+	if (!strcmp(verb, "info"))
+		return link_info(pin);
+	errx(2, "no such request: link %s", verb);
+}
+
+int bind_map(char **argv)
+{
+	int map = open_map(strtoul(argv[1], NULL, 0));
+
+	if (bpf_prog_bind_map(open_pinned(argv[0]), map, NULL))
+		err(1, "bpf_prog_bind_map");
+	return 0;
+}
+
+/* ---- frames -------------------------------------------------------------- */
+
+int send_frames(char **argv)
+{
+	int ifindex = device_index(argv[0]), fd = frames_open();
+	long count = strtol(argv[1], NULL, 0);
+
+	while (count-- > 0)
+		if (!send_frame(fd, ifindex, 1, 0))
+			err(1, "%s: send", argv[0]);
+	return 0;
+}
+
+/* Whether each of these frames has left the programs, so that none of them is
+ * about to count anything. Some programs have no second array.
+ */
+static bool all_done(const __u64 *c, __u32 frames)
+{
+	__u64 deep = c[DEEP_MISSED] + c[DEEP_HIT];
+
+	return c[ENTERED] >= frames && c[MISSED] + c[HIT] >= c[ENTERED] &&
+	       (!deep || deep >= c[HIT]);
+}
+
+/* PROG DEV COUNT */
+int traffic(char **argv)
+{
+	__u32 prog = strtoul(argv[0], NULL, 0), count, i;
+	__u64 before[COUNTERS], added[COUNTERS];
+	double end = now() + deadline;
+	const __u64 *counters;
+
+	count = strtoul(argv[2], NULL, 0);
+	memcpy(before, read_counters(prog), sizeof(before));
+	send_frames(argv + 1);
+	do {
+		counters = read_counters(prog);
+		for (i = 0; i < COUNTERS; i++)
+			added[i] = counters[i] - before[i];
+		if (all_done(added, count))
+			return print_counters(added);
+	} while (nap(end, 1));
+	print_counters(added);
+	errx(1, "not all of %u frames within %g s", count, deadline);
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * agent: answers one request per line of its standard input. An answer is lines
+ * of text and a last one, "= STATUS". See ask in lib/testing.sh.
+ * agent REQUEST: answers that one and exits with its status.
+ *
+ *   ids			list all maps, programs and links, one a line
+ *   ids none			wait until there is none, otherwise list what
+ *				is left and fail
+ *   ids newest {map|prog} NAME	the id of the newest one of this name, if any
+ *   ids counts PROG		counters of progs/jump.h that the program uses
+ *   ids filled PROG		how many slots of its prog arrays are filled
+ *   ids on DEV WHERE		the id of the program that is attached, if any
+ *   refs {map|prog} ID...	reference counters, from the kernel's memory
+ *   xdp DEV PROGRAM FLAGS [EXPECTED]
+ *   tc DEV PROGRAM FLAGS [GEN_FLAGS]
+ *				one netlink request with flags that no library
+ *				would send: "ok" or the name of the error, and
+ *				the extended ack
+ *   toggle ROUNDS {xdp|tc} ...	that many times without the flag to hold and
+ *				then as given; stops at what is not plain "ok"
+ *   link create PROGRAM FLAGS DEV PIN	an XDP link: "ok" or an error
+ *   link update PIN PROGRAM
+ *   link detach PIN
+ *   link info PIN		"DEV flags FLAGS prog ID"
+ *   bind PROGRAM MAP		BPF_PROG_BIND_MAP, also with the base kernel
+ *   send DEV COUNT		frames that the test programs count
+ *   traffic PROG DEV COUNT	the same, and what they added to the counters of
+ *				the program
+ *   settle [CPUS], reopen, refill, cost	see clear.c
+ *   in NETNS REQUEST		in this network namespace
+ *
+ * PROGRAM, EXPECTED and PIN are paths in bpffs, other objects are named by id.
+ * PROGRAM may be "none" (detach) or, for tc, "classic". FLAGS are names with
+ * commas: noexist, skb, drv, hw, replace, hold; direct, hold for tc; skip_hw,
+ * skip_sw for GEN_FLAGS; unknown is a bit without a meaning, none is 0.
+ *
+ * A worker process answers. When it dies, for example of err(3) in a request,
+ * its parent reports that as the status and starts another one.
+ */
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../common/common.h"
+#include "agent.h"
+
+#define WORDS 256
+
+static const struct request {
+	const char *name;
+	int (*answer)(char **argv);
+	int least, most;	/* words that follow */
+} requests[] = {
+	{ "ids", ids, 0, 3 },
+	{ "refs", refs, 2, WORDS },
+	{ "xdp", xdp, 3, 4 },
+	{ "tc", tc, 3, 4 },
+	{ "toggle", toggle, 5, 6 },
+	{ "link", xdp_link, 2, 5 },
+	{ "bind", bind_map, 2, 2 },
+	{ "send", send_frames, 2, 2 },
+	{ "traffic", traffic, 3, 3 },
+	{ "settle", settle, 0, 1 },
+	{ "reopen", reopen, 1, 1 },
+	{ "refill", refill, 1, 1 },
+	{ "cost", cost, 2, 2 },
+};
+
+double deadline = 10;
+static int first_temporary;	/* from this descriptor on all are closed */
+
+void open_memory(void)
+{
+	static bool is_open;
+
+	if (is_open)
+		return;
+	kernel_open();
+	is_open = true;
+	/* what it keeps open is below the next free one */
+	first_temporary = dup(0);
+	close(first_temporary);
+}
+
+static int answer(char **argv);
+
+static int in_netns(char **argv)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY), netns, ret;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/netns/%s", argv[0]);
+	netns = open(path, O_RDONLY);
+	if (home < 0 || netns < 0 || setns(netns, CLONE_NEWNET))
+		err(1, "%s", path);
+	ret = answer(argv + 1);
+	if (setns(home, CLONE_NEWNET))
+		err(1, "setns");
+	return ret;
+}
+
+static int answer(char **argv)
+{
+	const struct request *r;
+	int count = 0;
+
+	if (!argv[0])
+		errx(2, "no request");
+	while (argv[count + 1])
+		count++;
+	if (!strcmp(argv[0], "in") && count >= 2)
+		return in_netns(argv + 1);
+	for (r = requests; r < requests + ARRAY_SIZE(requests); r++) {
+		if (strcmp(argv[0], r->name))
+			continue;
+		if (count < r->least || count > r->most)
+			break;
+		return r->answer(argv + 1);
+	}
+	errx(2, "no such request: %s with %d words", argv[0], count);
+}
+
+/* Requests are not buffered: whoever reads after this process gets the next. */
+static void work(void)
+{
+	static char line[8192];
+	char *argv[WORDS + 2];
+	ssize_t len;
+	int n, ret;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		err(1, "prctl");
+	while ((len = read(0, line, sizeof(line) - 1)) > 0) {
+		line[len] = 0;
+		argv[n = 0] = strtok(line, " \n");
+		while (argv[n] && n < WORDS)
+			argv[++n] = strtok(NULL, " \n");
+		argv[n] = NULL;
+		ret = answer(argv);
+		printf("= %d\n", ret);
+		fflush(stdout);
+		close_range(first_temporary, ~0U, 0);
+	}
+}
+
+static int serve(void)
+{
+	int status;
+	pid_t pid;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || dup2(1, 2) < 0)
+		err(1, "agent");
+	for (;;) {
+		pid = fork();
+		if (pid < 0)
+			err(1, "fork");
+		if (!pid) {
+			work();
+			return 0;
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			err(1, "waitpid");
+		if (!status)
+			return 0;
+		printf("= %d\n", WIFEXITED(status) ? WEXITSTATUS(status) :
+						     128 + WTERMSIG(status));
+		fflush(stdout);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *seconds = getenv("DEADLINE");
+
+	if (seconds)
+		deadline = atof(seconds);
+	if (argc > 1)
+		return answer(argv + 1);
+	first_temporary = 3;
+	close_range(first_temporary, ~0U, 0);
+	return serve();
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The requests of the agent: what follows the name, up to a NULL. A request
+ * prints its answer and returns 0, or fails as err(3) does. What it leaves open
+ * is closed after it.
+ */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include <linux/types.h>
+
+#include "../../progs/counters.h"
+
+/* Seconds to wait for anything, $DEADLINE */
+extern double deadline;
+
+/* kernel_open(), once in the life of the process */
+void open_memory(void);
+
+/* look.c */
+int ids(char **argv);
+int refs(char **argv);
+/* Of a program: valid until the next call */
+const __u64 *read_counters(__u32 prog);
+int print_counters(const __u64 *counters);
+
+/* act.c */
+int xdp(char **argv);
+int tc(char **argv);
+int toggle(char **argv);
+int xdp_link(char **argv);
+int bind_map(char **argv);
+int send_frames(char **argv);
+int traffic(char **argv);
+
+/* clear.c */
+int settle(char **argv);
+int reopen(char **argv);
+int refill(char **argv);
+int cost(char **argv);
+
+#endif
