@@ -30,6 +30,15 @@ int open_map(__u32 id)
 	return fd;
 }
 
+int open_prog(__u32 id)
+{
+	int fd = bpf_prog_get_fd_by_id(id);
+
+	if (fd < 0)
+		err(1, "prog %u", id);
+	return fd;
+}
+
 int make_prog_array(const char *name, __u32 slots, __u32 *id)
 {
 	struct bpf_map_info info = {};

@@ -67,11 +67,12 @@ bool send_frame(int socket, int ifindex, unsigned char source, int flags);
  */
 int sys_bpf(int cmd, void *attr, size_t size);
 
-/* What is pinned there: one more reference to it, and for a prog array one more
- * user reference, until the file descriptor is closed
+/* What is pinned there, or has this id: one more reference to it, and for a prog
+ * array one more user reference, until the file descriptor is closed
  */
 int open_pinned(const char *path);
 int open_map(__u32 id);
+int open_prog(__u32 id);
 
 /* A prog array of SLOTS slots; *ID is set unless ID is NULL. The file descriptor
  * is the only user reference.

@@ -31,14 +31,11 @@ if [[ ${KERNEL:-host} != @(host|um*) ]]; then
 	PATH=$near/tools:$PATH
 fi
 PATH=$objs:$PATH
-DEADLINE=10 # seconds, for whatever is waited for
+export DEADLINE=10 # seconds, for whatever is waited for
 [[ ${KERNEL:-} != @(*debug|kcsan) ]] || DEADLINE=60
 
 # shellcheck disable=SC1091
 . "$ksft/kselftest/ktap_helpers.sh"
-# shellcheck disable=SC1091
-. "$ksft/net/lib.sh"
-
 fail()
 {
 	echo "FAIL: $*"
@@ -86,11 +83,93 @@ until_true()
 
 	until "$@" >/dev/null; do
 		[ $SECONDS -le $end ] || fail "$what: not within $DEADLINE s"
+		# 10 ms, without a process: the agent has nothing to say
+		[ -z "${agent:-}" ] || read -r -t 0.01 -u "$from_agent" || :
 	done
+}
+
+# defer COMMAND...: at the end of the case, the last one first. It has no say in
+# the verdict.
+deferred=()
+defer() { deferred+=("${*@Q}"); }
+
+defer_scopes_cleanup()
+{
+	local i
+
+	for ((i = ${#deferred[@]} - 1; i >= 0; i--)); do
+		eval "${deferred[i]}"
+	done
+	deferred=()
 }
 
 # figure TEXT...: to be shown with the case although it passes
 figure() { echo "# $*"; }
+
+# ---- the agent ---------------------------------------------------------------
+
+# One process answers the short questions of a whole test, see
+# bin/agent/agent.c: starting one for each takes most of a case's time.
+start_agent()
+{
+	coproc AGENT { exec agent; }
+	# shellcheck disable=SC2153
+	agent=$AGENT_PID
+	# those of a coproc are not there in the subshell of a case
+	exec {to_agent}>&"${AGENT[1]}" {from_agent}<&"${AGENT[0]}"
+}
+
+# An answer may come too late for this request: nobody may take it for the answer
+# to the next one. The next case gets a new agent, see ids.
+no_answer()
+{
+	kill -KILL "$agent" 2>/dev/null || :
+	echo "FAIL: the agent $1"
+	[ $BASHPID = $$ ] || exit 1
+	return 1
+}
+
+# ask REQUEST...: sets answer. Fails as the request does, and then shows it.
+ask()
+{
+	local -
+	set +x
+	local line
+	answer=''
+
+	kill -0 "$agent" 2>/dev/null || { no_answer "is dead: $*"; return; }
+	echo "$*" >&"$to_agent"
+	while IFS= read -r -t $((DEADLINE + 10)) -u "$from_agent" line; do
+		[[ $line != '= '* ]] || {
+			[ "$line" = '= 0' ] || echo "$*: $answer" >&2
+			return "${line#= }"
+		}
+		answer+=${answer:+$'\n'}$line
+	done
+	no_answer "did not answer within $((DEADLINE + 10)) s, or died: $*"
+}
+
+# says WANTED REQUEST...: that is the answer
+says()
+{
+	ask "${@:2}"
+	expect "the answer to ${*:2}" "$1" "$answer"
+}
+
+# says_error NAME REQUEST...: the first word of the answer, which may explain
+says_error()
+{
+	ask "${@:2}"
+	expect "the answer to ${*:2}" "$1" "${answer%% *}"
+}
+
+# ids ...: the same request, printed. "ids none" waits.
+ids()
+{
+	kill -0 "$agent" 2>/dev/null || [ $BASHPID != $$ ] || start_agent
+	ask ids "$@" || return
+	[ -z "$answer" ] || echo "$answer"
+}
 
 # ---- devices ----------------------------------------------------------------
 
@@ -99,10 +178,8 @@ add_pair()
 {
 	local dev=$1 peer=${1/eth/peer}
 
-	ip link add "$dev" type veth peer name "$peer"
-	defer eval "ip link del $dev 2>/dev/null || :"
-	ip link set "$dev" up
-	ip link set "$peer" up
+	ask pair "$dev" "$peer"
+	defer ask remove "$dev"
 }
 
 # bond7, with the slaves eth0 and eth1
@@ -121,27 +198,14 @@ add_bond()
 	ip link set bond7 up
 }
 
-# Where frames have to leave so that a program attached at WHERE of DEV sees
-# them
-sender()
-{
-	local where=$1 dev=$2
-
-	case $where in
-	egress) echo "$dev" ;;
-	*) echo "${dev/eth/peer}" ;;
-	esac
-}
-
 # ---- programs ---------------------------------------------------------------
 
-object()
-{
-	case $1 in
-	xdp*) echo "$objs/xdp.bpf.o" ;;
-	*) echo "$objs/tc.bpf.o" ;;
-	esac
-}
+# What the helpers attach WHERE
+declare -A object=(
+	[xdp]=$objs/xdp.bpf.o [xdpgeneric]=$objs/xdp.bpf.o
+	[xdpdrv]=$objs/xdp.bpf.o [xdpoffload]=$objs/xdp.bpf.o
+	[tc]=$objs/tc.bpf.o [ingress]=$objs/tc.bpf.o [egress]=$objs/tc.bpf.o
+)
 
 # attach_tool WHERE DEV [hold-maps]: as a user of ip and tc does it
 attach_tool()
@@ -150,13 +214,13 @@ attach_tool()
 
 	case $where in
 	xdp*)
-		ip link set dev "$dev" "$where" obj "$(object "$where")" "$@"
+		ip link set dev "$dev" "$where" obj "${object[$where]}" "$@"
 		;;
 	*)
-		tc qdisc show dev "$dev" | grep -q clsact ||
-			tc qdisc add dev "$dev" clsact
+		# which may be there
+		tc qdisc add dev "$dev" clsact 2>/dev/null || :
 		tc filter replace dev "$dev" "$where" prio 1 handle 1 bpf da \
-			obj "$(object "$where")" "$@"
+			obj "${object[$where]}" "$@"
 		;;
 	esac
 }
@@ -179,7 +243,7 @@ start_loader()
 	done
 	shift
 	coproc LOADER { exec attach -s "${options[@]}" "$where" \
-				"$(object "$where")" "$@"; }
+				"${object[$where]}" "$@"; }
 	# shellcheck disable=SC2153
 	loader=$LOADER_PID fd=${LOADER[0]}
 	defer eval "kill -KILL $loader 2>/dev/null || :"
@@ -226,121 +290,91 @@ show()
 	esac
 }
 
-prog_id()
-{
-	local out line='[^'$'\n'']*'
-
-	out=$(show "$@")
-	[[ ! $out =~ (prog/xdp|\ bpf\ $line)\ id\ ([0-9]+) ]] ||
-		echo "${BASH_REMATCH[2]}"
-}
+# prog_id WHERE DEV: the program that is attached there, or nothing
+prog_id() { ids on "$2" "$1"; }
 
 # ---- what is loaded ---------------------------------------------------------
 
 # The newest map or entry program of that name
-map_named() { ids | sed -n "s/^map \([0-9]*\) .* $1\$/\1/p" | tail -1; }
-entry_id() { ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p' | tail -1; }
+map_named() { ids newest map "$1"; }
+entry_id() { ids newest prog entry; }
 
 # no_prog ID: it is freed
 no_prog()
 {
-	local all
-
-	all=$(ids) || return
-	[[ $'\n'$all != *$'\n'"prog $1 "* ]]
+	ask ids || return
+	[[ $'\n'$answer != *$'\n'"prog $1 "* ]]
 }
 
 # no_slots MAP: it has no program
-no_slots()
-{
-	local all
-
-	all=$(bpftool map dump id "$1") || return
-	[[ $'\n'$all != *$'\n'key* ]]
-}
+no_slots() { ask ids slots "$1" && [ "$answer" = 0 ]; }
 
 # nothing_on DEV: the end of an XDP link is a work, also when its pin was the
 # last of it
-nothing_on()
-{
-	local out
+nothing_on() { ask ids on "$1" xdp && [ -z "$answer" ]; }
 
-	out=$(ip link show dev "$1") || return
-	[[ $out != *prog/xdp* ]]
+# has_filled SLOTS PROG: in all prog arrays that it uses
+has_filled()
+{
+	ask ids filled "$2"
+	expect "filled slots of program $2" "$1" "$answer"
 }
+
+# filled_on SLOTS WHERE DEV: likewise, of what is attached
+filled_on()
+{
+	ask ids on "$3" "$2"
+	has_filled "$1" "$answer"
+}
+
+emptied() { ask ids filled "$1" && [ "$answer" = 0 ]; }
 
 # stays_full PROG SLOTS: what it uses keeps as many
 stays_full()
 {
 	settle
-	expect "slots of program $1" "$2" "$(ids filled "$1")"
+	has_filled "$2" "$1"
 }
 
 # ---- packets ----------------------------------------------------------------
 
 # counters PROG_ID: entered, missed, hit, deep_missed, deep_hit
-counters()
-{
-	# shellcheck disable=SC2046
-	local $(ids counts "$1") || return
+counters() { ids counts "$1"; }
 
-	# shellcheck disable=SC2154
-	echo "$entered $missed $hit $deep_missed $deep_hit"
-}
+# seen_by PROG_ID COUNT: so many entered
+seen_by() { ask ids counts "$1" && [ "${answer%% *}" -ge "$2" ]; }
 
-seen_by()
-{
-	local seen
-
-	seen=$(counters "$1")
-	[ "${seen%% *}" -ge "$2" ]
-}
-
-# traffic WHERE DEV [COUNT]: what COUNT frames added to the counters
+# traffic WHERE DEV [COUNT]: sets answer to what COUNT frames, sent so that a
+# program attached at WHERE sees them, added to its counters
 traffic()
 {
-	local where=$1 dev=$2 count=${3:-10} prog before after i out=''
+	local from=$2
 
-	prog=$(prog_id "$where" "$dev")
-	# shellcheck disable=SC2207
-	before=($(counters "$prog"))
-	send "$(sender "$where" "$dev")" "$count"
-	until_true "$count frames at $where" \
-		seen_by "$prog" $((before[0] + count))
-	# shellcheck disable=SC2207
-	after=($(counters "$prog"))
-	for i in 0 1 2 3 4; do
-		out+="$((after[i] - before[i])) "
-	done
-	echo "${out% }"
+	[ "$1" = egress ] || from=${2/eth/peer}
+	ask ids on "$2" "$1"
+	ask traffic "$answer" "$from" "${3:-10}"
 }
 
-tail_calls_hit()
+# counts_are WHERE DEV COUNTERS: what ten frames add
+counts_are()
 {
+	traffic "$1" "$2"
 	expect "$1 on $2: entered, missed, hit, deep missed, deep hit" \
-		"10 0 10 0 10" "$(traffic "$1" "$2")"
+		"$3" "$answer"
 }
 
-tail_calls_miss()
-{
-	expect "$1 on $2: entered, missed, hit, deep missed, deep hit" \
-		"10 10 0 0 0" "$(traffic "$1" "$2")"
-}
+tail_calls_hit() { counts_are "$1" "$2" "10 0 10 0 10"; }
+tail_calls_miss() { counts_are "$1" "$2" "10 10 0 0 0"; }
 
 # What PROG_ID answers to a frame; for the objects of progs/arrays.h
-verdict()
-{
-	head -c 64 /dev/zero >/tmp/frame
-	bpftool prog run id "$1" data_in /tmp/frame |
-		sed -n 's/^Return value: \([0-9]*\),.*/\1/p'
-}
-
-emptied() { [ "$(ids filled "$1")" = 0 ]; }
+verdict() { ids verdict "$1"; }
 
 # The kernel empties arrays in a worker, of the CPU that put the last uref.
 # Before "nothing was emptied" is believed, see one emptied on each CPU whose
 # loader exited later.
-settle() { clear settle; }
+settle() { ask settle; }
+
+[ "${KERNEL:-host}" = host ] || start_agent
 
 # ---- running ----------------------------------------------------------------
 

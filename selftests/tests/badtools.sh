@@ -17,7 +17,7 @@ setup()
 	defer rm -f "$pins/entry" "$pins/array"
 	start_loader "$1" -b -p "$pins/entry" --
 	bpftool map pin id \
-		"$(ids | sed -n 's/^map \([0-9]*\) .* jmp$/\1/p')" "$pins/array"
+		"$(map_named jmp)" "$pins/array"
 	words=("${@:2}")
 	good=0 bad=0
 }
@@ -179,7 +179,7 @@ case_bpftool_arguments()
 	setup xdp xdp xdpgeneric xdpdrv xdpoffload tcx_ingress id pinned name \
 		entry tag dev eth0 eth9 overwrite hold_maps hold_maps hold-maps \
 		hold prepend '' 0 99999 "$pins/entry" "$pins/array"
-	id=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p')
+	id=$(entry_id)
 	right=(xdp id "$id" dev eth0 hold_maps)
 	quietly random_commands bpftool net attach
 	right=(dev eth0 hold_maps overwrite)

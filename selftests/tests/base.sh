@@ -14,10 +14,10 @@ case_xdp_flag_is_unknown()
 	add_pair eth0
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -p "$pins/entry" --
-	expect "the kernel's answer" EINVAL \
-		"$(nlflags xdp eth0 "$pins/entry" 0x20)"
+	says EINVAL xdp eth0 "$pins/entry" hold
 	absent prog/xdp ip link show dev eth0
-	expect "the control" ok "$(nlflags xdp eth0 "$pins/entry" 0)"
+	# the control
+	says ok xdp eth0 "$pins/entry" none
 	kill_loader
 	rm "$pins/entry"
 	detach xdp eth0
@@ -29,10 +29,10 @@ case_tc_flag_is_unknown()
 	tc qdisc add dev eth0 clsact
 	defer rm -f "$pins/entry"
 	start_loader ingress -p "$pins/entry" --
-	expect "the kernel's answer" EINVAL \
-		"$(nlflags tc eth0 "$pins/entry" 0x3)"
+	says EINVAL tc eth0 "$pins/entry" direct,hold
 	absent bpf tc filter show dev eth0 ingress
-	expect "the control" ok "$(nlflags tc eth0 "$pins/entry" 0x1)"
+	# the control
+	says ok tc eth0 "$pins/entry" direct
 	kill_loader
 	rm "$pins/entry"
 	detach ingress eth0
@@ -46,7 +46,7 @@ says_so()
 	! out=$("$@" 2>&1) || fail "'$*' was expected to fail: $out"
 	[[ $out == *"kernel cannot hold maps"* && $out != *"Invalid argument"* ]] ||
 		fail "'$*' said '$out'"
-	ids none "$DEADLINE"
+	ids none
 }
 
 ip_and_tc_say_so()
@@ -103,9 +103,9 @@ case_libbpf_says_so()
 {
 	add_pair eth0
 	expect_text "it lacks XDP_FLAGS_HOLD_PROG_ARRAYS; pin the prog arrays" \
-		attach -h xdp "$(object xdp)" eth0
+		attach -h xdp "${object[xdp]}" eth0
 	expect_text "it lacks TCA_BPF_FLAG_HOLD_MAPS; pin the prog arrays" \
-		attach -h ingress "$(object tc)" eth0
+		attach -h ingress "${object[tc]}" eth0
 	absent prog/xdp ip link show dev eth0
 }
 
@@ -136,7 +136,7 @@ case_tc_dies_with_loader() { dies_with_loader ingress; }
 # puts in,
 case_refilled_array_is_emptied()
 {
-	expect "still full" 0 "$(clear refill open)"
+	expect "still full" 0 "$(agent refill open)"
 }
 
 # and a reader of map ids stalls whoever needs used_maps_mutex, for as long as
@@ -147,9 +147,9 @@ case_reader_stalls_bind()
 
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -p "$pins/entry" --
-	map=$(ids | sed -n 's/^map \([0-9]*\) .* jmp_deep$/\1/p')
+	map=$(map_named jmp_deep)
 	start_stall "$pins/entry"
-	bindmap "$pins/entry" "$map" &
+	agent bind "$pins/entry" "$map" &
 	binder=$!
 	until_true "bind waits for the mutex" \
 		grep -q '^State:.*D' "/proc/$binder/status"

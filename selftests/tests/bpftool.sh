@@ -11,7 +11,7 @@ pinned()
 	defer rm -rf "$pins/p" "$pins/m"
 	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" \
 		pinmaps "$pins/m" type xdp
-	prog=$(ids | sed -n 's/^prog \([0-9]*\) .* jump$/\1/p')
+	prog=$(ids newest prog jump)
 }
 
 unpin() { rm -r "$pins/p" "$pins/m"; }
@@ -38,7 +38,7 @@ attached_by_bpftool()
 	unpin
 	until_true "the array is emptied without the option" emptied "$prog"
 	bpftool net detach "$1" dev eth0
-	ids none "$DEADLINE"
+	ids none
 
 	pinned
 	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0 "${@:2}"
@@ -47,7 +47,7 @@ attached_by_bpftool()
 	ip link show dev eth0 | grep hold-maps
 	unpin
 	settle
-	expect "slots" 2 "$(ids filled "$prog")"
+	has_filled 2 "$prog"
 	bpftool net detach "$1" dev eth0
 }
 
@@ -118,8 +118,6 @@ case_net_shows_tc()
 	detach ingress eth0
 }
 
-HOLD=0x20 DRIVER=0x4
-
 case_link_shows()
 {
 	local prog
@@ -127,18 +125,18 @@ case_link_shows()
 	add_pair eth0
 	defer rm -f "$pins/link"
 	pinned
-	xdplink create "$pins/p/jump" "$DRIVER" eth0 "$pins/link"
+	says ok link create "$pins/p/jump" drv eth0 "$pins/link"
 	absent hold_maps bpftool link show
 	absent hold_maps bpftool -j link show
 	rm "$pins/link"
 	until_true "the link is gone" nothing_on eth0
 
-	xdplink create "$pins/p/jump" $((DRIVER | HOLD)) eth0 "$pins/link"
+	says ok link create "$pins/p/jump" drv,hold eth0 "$pins/link"
 	bpftool link show | grep 'eth0([0-9]*)  hold_maps'
 	as_json '"hold_maps":true' bpftool link show
 	unpin
 	settle
-	expect "slots" 2 "$(ids filled "$prog")"
+	has_filled 2 "$prog"
 	# a link without a device holds nothing
 	ip link del eth0
 	absent hold_maps bpftool link show
@@ -154,7 +152,7 @@ bound()
 	defer rm -rf "$pins/p" "$pins/m"
 	bpftool prog loadall "$objs/chain.bpf.o" "$pins/p" pinmaps "$pins/m" \
 		type xdp
-	prog=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p')
+	prog=$(entry_id)
 	if [ "$1" = bind ]; then
 		# before and after the attach, and by all kinds of names
 		bpftool prog bind pinned "$pins/p/entry" pinned "$pins/m/second"
@@ -176,7 +174,7 @@ PASS=2 DROP=1
 bind()
 {
 	settle
-	expect "slots" 3 "$(ids filled "$prog")"
+	has_filled 3 "$prog"
 	expect "the verdict" $PASS "$(verdict "$prog")"
 }
 
@@ -231,7 +229,7 @@ case_who_holds()
 	[[ $out != *hold_maps* ]] || fail "nothing holds: $out"
 
 	bpftool net attach xdpgeneric pinned "$pins/p/jump" dev eth0 hold_maps
-	xdplink create "$pins/p/jump" $((DRIVER | HOLD)) eth1 "$pins/link"
+	says ok link create "$pins/p/jump" drv,hold eth1 "$pins/link"
 	unpin
 	out=$(answer_of "$array")
 	[[ $out != *pinned* ]] || fail "there is no pin: $out"
@@ -270,7 +268,7 @@ case_who_holds_elsewhere()
 	ip netns add elsewhere
 	defer eval "ip netns del elsewhere 2>/dev/null || :"
 	ip -n elsewhere link add eth0 type dummy
-	ip -n elsewhere link set dev eth0 xdpgeneric obj "$(object xdp)" \
+	ip -n elsewhere link set dev eth0 xdpgeneric obj "${object[xdp]}" \
 		hold-maps
 	array=$(map_named jmp)
 	absent hold_maps answer_of "$array"

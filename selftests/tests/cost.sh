@@ -12,7 +12,7 @@ case_array_size_does_not_matter()
 	local times i
 
 	add_pair eth0
-	read -r -a times <<<"$(clear cost eth0 101)"
+	read -r -a times <<<"$(agent cost eth0 101)"
 	figure "µs, of one slot, of four million, and the control: ${times[*]}"
 	expect "words" "take drop last empty" \
 		"${times[0]} ${times[3]} ${times[6]} ${times[8]}"

@@ -13,10 +13,10 @@ every=${CRASH:-9}
 attach_command()
 {
 	case $1 in
-	xdp*) command=(ip link set dev eth0 "$1" obj "$(object "$1")") ;;
+	xdp*) command=(ip link set dev eth0 "$1" obj "${object[$1]}") ;;
 	*)
 		command=(tc filter add dev eth0 "$1" prio 1 handle 1 bpf da
-			obj "$(object "$1")")
+			obj "${object[$1]}")
 		;;
 	esac
 }
@@ -51,7 +51,7 @@ one()
 	else
 		without=$((without + 1))
 	fi
-	ids none "$DEADLINE" || fail "left over after call $call"
+	ids none || fail "left over after call $call"
 }
 
 each()
@@ -66,7 +66,7 @@ each()
 	set +x
 	choose "${command[@]}"
 	detach "$where" eth0
-	ids none "$DEADLINE"
+	ids none
 
 	for call in "${chosen[@]}"; do
 		one "$where" "$call"
@@ -85,8 +85,8 @@ judge()
 case_ip_native() { each xdpdrv; }
 case_ip_generic() { each xdpgeneric; }
 case_tc() { each ingress; }
-case_libbpf_xdp() { each xdpdrv attach -h -b xdpdrv "$(object xdp)" eth0; }
-case_libbpf_tc() { each ingress attach -h -b ingress "$(object ingress)" eth0; }
+case_libbpf_xdp() { each xdpdrv attach -h -b xdpdrv "${object[xdp]}" eth0; }
+case_libbpf_tc() { each ingress attach -h -b ingress "${object[ingress]}" eth0; }
 
 # A link that its creator did not come to pin ends with it. What it attaches
 # another process has loaded, which goes after it.
@@ -106,7 +106,7 @@ one_link()
 	else
 		without=$((without + 1))
 	fi
-	ids none "$DEADLINE" || fail "left over after call $call"
+	ids none || fail "left over after call $call"
 }
 
 case_link()
@@ -115,14 +115,14 @@ case_link()
 	local every=$(((every + 2) / 3)) # it makes fewer
 
 	add_pair eth0
-	command=(xdplink create "$pins/entry" 0x20 eth0 "$pins/link")
+	command=(agent link create "$pins/entry" hold eth0 "$pins/link")
 	defer rm -f "$pins/entry" "$pins/link"
 	set +x
 	start_loader xdpdrv -b -p "$pins/entry" --
 	choose "${command[@]}"
 	kill_loader
 	rm "$pins/entry" "$pins/link"
-	ids none "$DEADLINE"
+	ids none
 
 	for call in "${chosen[@]}"; do
 		one_link "$call"
@@ -156,7 +156,7 @@ case_link_without_flag()
 	local command calls chosen
 
 	add_pair eth0
-	command=(xdplink create "$pins/entry" 0 eth0 "$pins/link")
+	command=(agent link create "$pins/entry" none eth0 "$pins/link")
 	defer rm -f "$pins/entry" "$pins/link"
 	set +x
 	start_loader xdpdrv -b -p "$pins/entry" --

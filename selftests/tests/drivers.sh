@@ -7,18 +7,10 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
-DRV=0x4 HOLD=0x20
-
-# answer WANTED COMMAND...: the first word of what it prints
-answer()
-{
-	expect "the answer to ${*:2}" "$1" "$("${@:2}" | cut -d' ' -f1)"
-}
-
 # load NAME: a program whose jump table only its pin's holders keep
 load()
 {
-	attach -p "$pins/$1" load "$(object xdp)"
+	attach -p "$pins/$1" load "${object[xdp]}"
 	defer rm -f "$pins/$1"
 }
 
@@ -38,26 +30,26 @@ case_netlink()
 	keep one
 	first=$(entry_id)
 	echo N >"$accept"
-	answer EOPNOTSUPP nlflags xdp "$sim" "$pins/one" $((DRV | HOLD))
+	says_error EOPNOTSUPP xdp "$sim" "$pins/one" drv,hold
 	absent prog/xdp ip link show dev "$sim"
 	echo Y >"$accept"
-	answer ok nlflags xdp "$sim" "$pins/one" $((DRV | HOLD))
+	says_error ok xdp "$sim" "$pins/one" drv,hold
 	kill_loader
 	load two
 
 	echo N >"$accept"
-	answer EOPNOTSUPP nlflags xdp "$sim" "$pins/two" $((DRV | HOLD))
-	answer EOPNOTSUPP nlflags xdp "$sim" "$pins/two" $((DRV))
-	answer EOPNOTSUPP nlflags xdp "$sim" -1 $((DRV))
+	says_error EOPNOTSUPP xdp "$sim" "$pins/two" drv,hold
+	says_error EOPNOTSUPP xdp "$sim" "$pins/two" drv
+	says_error EOPNOTSUPP xdp "$sim" none drv
 	stays_full "$first" 2
 	ip -d link show dev "$sim" | grep "id $first .*hold-maps"
 	# nobody asks the driver when the program stays, and only the hold goes
-	answer ok nlflags xdp "$sim" "$pins/one" $((DRV))
+	says_error ok xdp "$sim" "$pins/one" drv
 	absent hold-maps ip -d link show dev "$sim"
 	until_true "the hold ends" emptied "$first"
 	echo Y >"$accept"
-	answer ok nlflags xdp "$sim" "$pins/two" $((DRV | HOLD))
-	answer ok nlflags xdp "$sim" -1 $((DRV))
+	says_error ok xdp "$sim" "$pins/two" drv,hold
+	says_error ok xdp "$sim" none drv
 	rm "$pins/one" "$pins/two"
 }
 
@@ -70,8 +62,8 @@ case_refused_is_emptied()
 	add_driver
 	keep one
 	echo N >"$accept"
-	answer EOPNOTSUPP nlflags xdp "$sim" "$pins/one" $((DRV | HOLD))
-	expect "slots" 2 "$(ids filled "$(entry_id)")"
+	says_error EOPNOTSUPP xdp "$sim" "$pins/one" drv,hold
+	has_filled 2 "$(entry_id)"
 	kill_loader
 	until_true "the refused program's arrays are emptied" \
 		emptied "$(entry_id)"
@@ -87,26 +79,26 @@ case_link()
 	first=$(entry_id)
 	defer rm -f "$pins/link"
 	echo N >"$accept"
-	answer EOPNOTSUPP xdplink create "$pins/one" $((DRV | HOLD)) "$sim" \
+	says_error EOPNOTSUPP link create "$pins/one" drv,hold "$sim" \
 		"$pins/link"
 	absent 'link ' ids
 	echo Y >"$accept"
-	answer ok xdplink create "$pins/one" $((DRV | HOLD)) "$sim" \
+	says_error ok link create "$pins/one" drv,hold "$sim" \
 		"$pins/link"
 	kill_loader
 	load two
 
 	echo N >"$accept"
-	answer EOPNOTSUPP xdplink update "$pins/link" "$pins/two"
+	says_error EOPNOTSUPP link update "$pins/link" "$pins/two"
 	stays_full "$first" 2
 	ip -d link show dev "$sim" | grep "id $first .*hold-maps"
 	bpftool link show | grep -A2 "prog $first" | grep hold_maps
 	# the control
 	echo Y >"$accept"
-	answer ok xdplink update "$pins/link" "$pins/two"
+	says_error ok link update "$pins/link" "$pins/two"
 	rm "$pins/one"
 	until_true "the first program is freed" no_prog "$first"
-	answer ok xdplink detach "$pins/link"
+	says_error ok link detach "$pins/link"
 	rm "$pins/two" "$pins/link"
 }
 
@@ -123,34 +115,30 @@ case_bond()
 	first=$(entry_id)
 
 	ip link set peer1 mtu 9000
-	answer ERANGE nlflags xdp bond7 "$pins/two" $((DRV | HOLD))
+	says_error ERANGE xdp bond7 "$pins/two" drv,hold
 	absent prog/xdp ip link show dev bond7
-	answer ok nlflags xdp bond7 "$pins/one" $((DRV | HOLD))
+	says_error ok xdp bond7 "$pins/one" drv,hold
 	kill_loader
 
-	answer ERANGE nlflags xdp bond7 "$pins/two" $((DRV | HOLD))
-	answer ERANGE nlflags xdp bond7 "$pins/two" $((DRV))
+	says_error ERANGE xdp bond7 "$pins/two" drv,hold
+	says_error ERANGE xdp bond7 "$pins/two" drv
 	stays_full "$first" 2
 	ip -d link show dev bond7 | grep "id $first .*hold-maps"
 	# both slaves still run the first program
 	frames_hit peer0
 	# the control
 	ip link set peer1 mtu 1500
-	answer ok nlflags xdp bond7 "$pins/two" $((DRV))
+	says_error ok xdp bond7 "$pins/two" drv
 	rm "$pins/one"
 	until_true "the first program is freed" no_prog "$first"
-	answer ok nlflags xdp bond7 -1 $((DRV))
+	says_error ok xdp bond7 none drv
 	rm "$pins/two"
 }
 
 frames_hit()
 {
-	local before
-
-	before=$(counters "$first")
-	send "$1" 10
-	until_true "10 frames" seen_by "$first" $((${before%% *} + 10))
-	expect "misses" 0 "$(counters "$first" | cut -d' ' -f2)"
+	ask traffic "$first" "$1" 10
+	[[ $answer == "10 0 "* ]] || fail "frames from $1: $answer"
 }
 
 run_cases "$@"

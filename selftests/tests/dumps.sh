@@ -7,7 +7,6 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
-GENERIC=0x2 NATIVE=0x4 OFFLOAD=0x8 HOLD=0x20
 TRACING=/sys/kernel/tracing
 
 long() { printf '%*s' "$1" '' | tr ' ' "${2:-x}"; }
@@ -69,10 +68,10 @@ case_filters_in_full_messages()
 }
 
 # xdp DEV PIN FLAGS
-xdp() { expect "the answer to $*" ok "$(nlflags xdp "$@")"; }
+xdp() { says ok xdp "$@"; }
 
-# says WHEN COUNT: that many devices report a hold
-says()
+# report WHEN COUNT: that many devices report a hold
+report()
 {
 	local flag
 
@@ -91,18 +90,18 @@ case_two_modes()
 	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
 		offload_dev "$sim"
 	start_loader xdpdrv -p "$pins/entry" --
-	for mode in "$NATIVE" "$GENERIC"; do
+	for mode in drv skb; do
 		xdp "$sim" "$pins/entry" "$mode"
-		xdp "$sim" "$pins/off" "$OFFLOAD"
-		says "two modes, no hold" 0
-		xdp "$sim" "$pins/entry" $((mode | HOLD))
-		says "two modes, one hold" 1
-		xdp "$sim" -1 "$OFFLOAD"
-		says "offload gone" 1
-		xdp "$sim" "$pins/off" "$OFFLOAD"
-		xdp "$sim" -1 "$mode"
-		says "hold gone" 0
-		xdp "$sim" -1 "$OFFLOAD"
+		xdp "$sim" "$pins/off" hw
+		report "two modes, no hold" 0
+		xdp "$sim" "$pins/entry" "$mode,hold"
+		report "two modes, one hold" 1
+		xdp "$sim" none hw
+		report "offload gone" 1
+		xdp "$sim" "$pins/off" hw
+		xdp "$sim" none "$mode"
+		report "hold gone" 0
+		xdp "$sim" none hw
 	done
 	rm "$pins"/{entry,off}
 	kill_loader
@@ -123,11 +122,11 @@ case_estimate_is_kept()
 	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
 		offload_dev "$sim"
 	start_loader xdpdrv -p "$pins/entry" --
-	xdp "$sim" "$pins/entry" $((NATIVE | HOLD))
+	xdp "$sim" "$pins/entry" drv,hold
 	out=$(dump link 8192 8192)
 	# nest, attached, id, id of the mode, flags: what rtnl_xdp_size() adds up
 	[[ $out == *"XDP at most 36 bytes"* ]] || fail "one mode: $out"
-	xdp "$sim" "$pins/off" "$OFFLOAD"
+	xdp "$sim" "$pins/off" hw
 
 	# shellcheck disable=SC2016 # the kernel's $retval
 	echo 'r:estimate if_nlmsg_size size=$retval:u32' >$TRACING/kprobe_events

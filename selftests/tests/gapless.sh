@@ -10,7 +10,6 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
-GENERIC=0x2 NATIVE=0x4 HOLD=0x20
 TRACING=/sys/kernel/tracing
 
 # How often a prog array lost its last user reference
@@ -23,14 +22,13 @@ count_losses()
 
 losses() { awk '$1 == "losses" { print $2 }' $TRACING/kprobe_profile; }
 
-# done_by COMMAND: tc and rm say nothing, nlflags and xdplink "ok", with a warning
-# where the program has an array of its own that was emptied
+# done_by COMMAND: tc and rm, or what the agent is asked, which may warn of an
+# array of its own that was emptied
 done_by()
 {
-	local out
-
-	out=$($1)
-	[[ -z $out || $out == ok* ]] || fail "$1: $out"
+	answer=ok
+	$1
+	[[ $answer == ok* ]] || fail "$1: $answer"
 }
 
 # no_gap ATTACH AGAIN REPLACE DETACH: commands that attach "entry" with the hold,
@@ -39,7 +37,7 @@ no_gap()
 {
 	local attach=$1 again=$2 replace=$3 detach=$4
 
-	bindmap "$pins/other" "$jmp"
+	ask bind "$pins/other" "$jmp"
 	done_by "$attach"
 	kill_loader
 	count_losses
@@ -61,23 +59,23 @@ xdp()
 {
 	add_pair eth0
 	load_two xdp
-	no_gap "nlflags xdp eth0 $pins/entry $(($1 | HOLD))" \
-		"nlflags xdp eth0 $pins/entry $(($1 | HOLD))" \
-		"nlflags xdp eth0 $pins/other $(($1 | HOLD))" \
-		"nlflags xdp eth0 -1 $1"
+	no_gap "ask xdp eth0 $pins/entry $1,hold" \
+		"ask xdp eth0 $pins/entry $1,hold" \
+		"ask xdp eth0 $pins/other $1,hold" \
+		"ask xdp eth0 none $1"
 }
 
-case_xdp_native() { xdp "$NATIVE"; }
-case_xdp_generic() { xdp "$GENERIC"; }
+case_xdp_native() { xdp drv; }
+case_xdp_generic() { xdp skb; }
 
 case_link()
 {
 	add_pair eth0
 	load_two xdp
 	defer rm -f "$pins/link"
-	no_gap "xdplink create $pins/entry $((NATIVE | HOLD)) eth0 $pins/link" \
-		"xdplink update $pins/link $pins/entry" \
-		"xdplink update $pins/link $pins/other" \
+	no_gap "ask link create $pins/entry drv,hold eth0 $pins/link" \
+		"ask link update $pins/link $pins/entry" \
+		"ask link update $pins/link $pins/other" \
 		"rm $pins/link"
 }
 
@@ -95,7 +93,7 @@ tc_filter()
 }
 
 # counters_are ENTERED MISSED HIT
-counters_are() { [ "$(counters "$prog" | cut -d' ' -f1-3)" = "$*" ]; }
+counters_are() { ask ids counts "$prog" && [[ $answer == "$* "* ]]; }
 
 # Who keeps a CPU for as long as a test takes is no lockup.
 patient_watchdogs()
@@ -138,7 +136,7 @@ last_packet()
 		prog=$(prog_id "$where" eth0)
 		[ ! $hold ] || rm "$pins/m/"jmp*
 		settle
-		taskset -c 1 send peer0 1 &
+		taskset -c 1 agent send peer0 1 &
 		sender=$!
 		until_true "the frame is in the program" counters_are 1 0 0
 		if [ $hold ]; then
@@ -149,7 +147,7 @@ last_packet()
 			ends="1 1 0"
 		fi
 		# whatever is emptied now is empty
-		clear settle 1
+		ask settle 1
 		counters_are 1 0 0 || fail "the frame has left too early"
 		bpftool map update pinned "$pins/m/go" key 0 0 0 0 value 1 0 0 0
 		wait $sender

@@ -18,7 +18,7 @@ dies_and_holds()
 	tail_calls_miss "$where" eth0
 	absent hold-maps show "$where" eth0
 	detach "$where" eth0
-	ids none "$DEADLINE"
+	ids none
 
 	"$how" "$where" eth0 hold-maps
 	settle

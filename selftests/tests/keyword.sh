@@ -49,14 +49,14 @@ ip_takes()
 
 	ip -force link set dev eth0 "$mode" "$@"
 	shown_xdp "$(prog_id "$mode" eth0)"
-	expect "slots" 2 "$(ids filled "$(prog_id "$mode" eth0)")"
+	filled_on 2 "$mode" eth0
 	without=("${@/#hold-maps/}")
 	# shellcheck disable=SC2068 # the empty one goes
 	ip -force link set dev eth0 "$mode" ${without[@]}
 	not_shown_xdp
 	ip link set dev eth0 "$mode" off
 	not_shown_xdp
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_ip_modes()
@@ -144,7 +144,7 @@ case_ip_link_add_refused()
 	ip link add v%d type veth peer name v1 xdp off
 	ip link del v0
 	ip link add v0 xdpgeneric obj "$objs/xdp.bpf.o" hold-maps type dummy
-	expect "slots" 2 "$(ids filled "$(prog_id xdpgeneric v0)")"
+	filled_on 2 xdpgeneric v0
 	ip link del v0
 }
 
@@ -157,14 +157,14 @@ tc_takes()
 	tc filter show dev eth0 ingress | grep hold-maps
 	in_json True tc -j filter show dev eth0 ingress
 	in_json True tc -j -p -d filter show dev eth0 ingress
-	expect "slots" 2 "$(ids filled "$(prog_id ingress eth0)")"
+	filled_on 2 ingress eth0
 	without=("${@/#hold-maps/}")
 	# shellcheck disable=SC2068 # the empty one goes
 	tc filter change dev eth0 ingress prio 1 handle 1 bpf ${without[@]}
 	absent hold-maps tc filter show dev eth0 ingress
 	in_json '' tc -j filter show dev eth0 ingress
 	tc filter del dev eth0 ingress
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_tc_any_order()
@@ -232,7 +232,7 @@ exports()
 			obj "$obj" $options da
 		wait "$agent"
 		expect "maps handed over" 2 "$(cat /tmp/handed)"
-		expect "slots" 2 "$(ids filled "$(prog_id ingress eth0)")"
+		filled_on 2 ingress eth0
 	done
 	tc filter del dev eth0 ingress
 }
@@ -256,7 +256,7 @@ case_tc_echo()
 	defer rm -rf "$pins/p"
 	bpftool prog loadall "$objs/table.tc.bpf.o" "$pins/p" \
 		type classifier
-	array=$(ids | sed -n 's/^map \([0-9]*\) .* jmp_table$/\1/p')
+	array=$(map_named jmp_table)
 	until_true "the array is emptied" no_slots "$array"
 	out=$(tc -echo filter add dev eth0 ingress bpf da \
 		pinned "$pins/p/jump" hold-maps 2>&1)

@@ -9,7 +9,7 @@
 
 attach_bond()
 {
-	ip link set dev bond7 xdp obj "$(object xdp)" hold-maps
+	ip link set dev bond7 xdp obj "${object[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
 	ip -d link show dev bond7 | grep hold-maps
 }
@@ -19,7 +19,7 @@ case_bond_detach()
 	add_bond
 	attach_bond
 	ip link set dev bond7 xdp off
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_bond_slave_leaves()
@@ -36,14 +36,14 @@ case_bond_delete()
 	add_bond
 	attach_bond
 	ip link del bond7
-	ids none "$DEADLINE"
+	ids none
 }
 
 # The control of the bond: the array is emptied without the flag.
 case_bond_without_flag()
 {
 	add_bond
-	ip link set dev bond7 xdp obj "$(object xdp)"
+	ip link set dev bond7 xdp obj "${object[xdp]}"
 	until_true "the array is emptied" emptied "$(entry_id)"
 	ip link set dev bond7 xdp off
 }
@@ -53,15 +53,15 @@ case_netdevsim_native_detach()
 	local sim
 
 	add_netdevsim
-	ip link set dev "$sim" xdpdrv obj "$(object xdp)"
+	ip link set dev "$sim" xdpdrv obj "${object[xdp]}"
 	until_true "the array is emptied without the flag" \
 		emptied "$(entry_id)"
 	ip link set dev "$sim" xdpdrv off
-	ids none "$DEADLINE"
-	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	ids none
+	ip link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
 	ip link set dev "$sim" xdpdrv off
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_netdevsim_native_device_delete()
@@ -69,10 +69,10 @@ case_netdevsim_native_device_delete()
 	local sim
 
 	add_netdevsim
-	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	ip link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
 	echo 7 >/sys/bus/netdevsim/del_device
-	ids none "$DEADLINE"
+	ids none
 }
 
 # netdevsim can offload, and is refused all the same: with a program that was
@@ -85,14 +85,12 @@ case_netdevsim_offload_is_refused()
 	defer rm -f "$pins/off"
 	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
 		offload_dev "$sim"
-	expect "the answer with the flag" \
-		"EOPNOTSUPP Offloaded programs can't hold prog arrays" \
-		"$(nlflags xdp "$sim" "$pins/off" $((0x8 | 0x20)))"
+	says "EOPNOTSUPP Offloaded programs can't hold prog arrays" \
+		xdp "$sim" "$pins/off" hw,hold
 	absent xdpoffload ip link show dev "$sim"
-	expect "the answer without the flag" ok \
-		"$(nlflags xdp "$sim" "$pins/off" 0x8)"
-	expect "detach, with the flag" ok \
-		"$(nlflags xdp "$sim" -1 $((0x8 | 0x20)))"
+	says ok xdp "$sim" "$pins/off" hw
+	# a detach may have it
+	says ok xdp "$sim" none hw,hold
 	absent xdpoffload ip link show dev "$sim"
 	rm "$pins/off"
 }
@@ -107,12 +105,10 @@ case_netdevsim_tc_offload_is_refused()
 	defer rm -f "$pins/off"
 	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type classifier \
 		offload_dev "$sim"
-	expect "the answer with the flag" \
-		"EOPNOTSUPP Offloaded programs can't hold prog arrays" \
-		"$(nlflags tc "$sim" "$pins/off" $((0x1 | 0x2)) 0x2)"
+	says "EOPNOTSUPP Offloaded programs can't hold prog arrays" \
+		tc "$sim" "$pins/off" direct,hold skip_sw
 	absent bpf tc filter show dev "$sim" ingress
-	expect "the answer without the flag" ok \
-		"$(nlflags tc "$sim" "$pins/off" 0x1 0x2)"
+	says ok tc "$sim" "$pins/off" direct skip_sw
 	tc filter show dev "$sim" ingress | grep 'skip_sw .*in_hw'
 	tc qdisc del dev "$sim" clsact
 	rm "$pins/off"
@@ -127,7 +123,7 @@ case_netdevsim_tc_in_both()
 	ethtool -K "$sim" hw-tc-offload on
 	echo Y >"$simfs/bpf_tc_non_bound_accept"
 	tc qdisc add dev "$sim" clsact
-	tc filter add dev "$sim" ingress bpf da obj "$(object tc)" hold-maps
+	tc filter add dev "$sim" ingress bpf da obj "${object[tc]}" hold-maps
 	tc filter show dev "$sim" ingress | grep 'hold-maps in_hw'
 	stays_full "$(entry_id)" 2
 	tc filter del dev "$sim" ingress
@@ -140,36 +136,39 @@ case_driver_refuses()
 	local sim first accept
 
 	add_driver
-	ip link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	ip link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
 	first=$(entry_id)
 	stays_full "$first" 2
 	echo N >"$accept"
 	expect_text "driver XDP disabled" ip -force link set \
-		dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+		dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
 	until_true "the refused program is freed" one_entry
 	stays_full "$first" 2
 	ip -d link show dev "$sim" | grep hold-maps
 	# the control: the same command when the driver accepts it
 	echo Y >"$accept"
-	ip -force link set dev "$sim" xdpdrv obj "$(object xdp)" hold-maps
+	ip -force link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
 	until_true "the first program is freed" no_prog "$first"
 	ip link set dev "$sim" xdpdrv off
 }
 
-one_entry() { [ "$(ids | grep -c ' entry$')" = 1 ]; }
+one_entry()
+{
+	ask ids && [[ $answer == *" entry"* && $answer != *" entry"*" entry"* ]]
+}
 
 # filter VERB WHERE...: with the hold, after the control: the same without it
 filter()
 {
 	local prog
 
-	tc filter "$1" "${@:2}" bpf da obj "$(object tc)"
+	tc filter "$1" "${@:2}" bpf da obj "${object[tc]}"
 	prog=$(entry_id)
 	until_true "the array is emptied without the flag" emptied "$prog"
 	case $1 in
 	add) tc filter del "${@:2}" ;;
 	esac
-	tc filter "$1" "${@:2}" bpf da obj "$(object tc)" hold-maps
+	tc filter "$1" "${@:2}" bpf da obj "${object[tc]}" hold-maps
 	until_true "the control is freed" no_prog "$prog"
 }
 
@@ -181,7 +180,7 @@ case_tc_chain_delete()
 	stays_full "$(entry_id)" 2
 	tc filter show dev eth0 ingress chain 5 | grep hold-maps
 	tc chain del dev eth0 ingress chain 5
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_tc_replace_by_handle()
@@ -191,7 +190,7 @@ case_tc_replace_by_handle()
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	tc filter add dev eth0 ingress prio 3 handle 7 bpf da \
-		obj "$(object tc)" hold-maps
+		obj "${object[tc]}" hold-maps
 	first=$(entry_id)
 	stays_full "$first" 2
 	filter replace dev eth0 ingress prio 3 handle 7
@@ -210,13 +209,13 @@ by_priority()
 	tc qdisc add dev eth0 clsact
 	filter add dev eth0 ingress prio 3
 	first=$(entry_id)
-	tc filter "$1" dev eth0 ingress prio 3 bpf da obj "$(object tc)" \
+	tc filter "$1" dev eth0 ingress prio 3 bpf da obj "${object[tc]}" \
 		hold-maps
 	stays_full "$(entry_id)" 2
 	stays_full "$first" 2
 	expect "filters" 2 "$(tc filter show dev eth0 ingress | grep -c hold-maps)"
 	tc filter del dev eth0 ingress prio 3
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_tc_add_by_priority() { by_priority add; }
@@ -241,7 +240,7 @@ case_device_moves()
 	stays_full "$xdp" 2
 	ip -n other -d link show dev eth0 | grep "id $xdp .*hold-maps"
 	ip netns del other
-	ids none "$DEADLINE"
+	ids none
 }
 
 add_block()
@@ -257,16 +256,9 @@ add_block()
 
 frames_hit_on()
 {
-	local before after
-
-	before=$(counters "$prog")
-	send "$1" 10
-	until_true "10 frames" seen_by "$prog" $((${before%% *} + 10))
-	after=$(counters "$prog")
-	# shellcheck disable=SC2086
-	set -- $after
-	expect "all that entered went through both arrays" "$1 0 $1 0 $1" \
-		"$after"
+	ask traffic "$prog" "$1" 10
+	expect "all that entered went through both arrays" "10 0 10 0 10" \
+		"$answer"
 }
 
 case_tc_block_filter_delete()
@@ -277,7 +269,7 @@ case_tc_block_filter_delete()
 	frames_hit_on peer0
 	frames_hit_on peer1
 	tc filter del block 22
-	ids none "$DEADLINE"
+	ids none
 }
 
 # The block, and with it the filter, stays until its last device goes.
@@ -290,7 +282,7 @@ case_tc_block_devices_go()
 	stays_full "$prog" 2
 	frames_hit_on peer1
 	ip link del eth1
-	ids none "$DEADLINE"
+	ids none
 }
 
 run_cases "$@"

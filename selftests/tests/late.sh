@@ -17,7 +17,7 @@ case_bind_while_held()
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -h -p "$pins/entry" -- eth0 eth1
 	jmp=$(map_named jmp) deep=$(map_named jmp_deep)
-	bindmap "$pins/entry" "$deep"
+	ask bind "$pins/entry" "$deep"
 	rm "$pins/entry"
 	kill_loader
 	settle
@@ -26,10 +26,9 @@ case_bind_while_held()
 	bpftool map delete id "$jmp" key "${key[@]}"
 	detach xdpdrv eth0
 	settle
-	expect "slots of the late array" 1 \
-		"$(bpftool map dump id "$deep" | grep -c '^key')"
+	says 1 ids slots "$deep"
 	detach xdpdrv eth1
-	ids none "$DEADLINE"
+	ids none
 }
 
 # bindclose_says WORD: what "bindclose" has to say next
@@ -63,8 +62,7 @@ case_bind_while_closed()
 	wait "$pid"
 	rm "$pins/entry"
 	settle
-	expect "slots of the late array" 1 \
-		"$(bpftool map dump id "$deep" | grep -c '^key')"
+	says 1 ids slots "$deep"
 	tail_calls_hit xdpdrv eth0
 	detach xdpdrv eth0
 }
@@ -75,9 +73,9 @@ case_bind_without_hold()
 	add_pair eth0
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -p "$pins/entry" -- eth0
-	bindmap "$pins/entry" "$(map_named jmp_deep)"
+	ask bind "$pins/entry" "$(map_named jmp_deep)"
 	rm "$pins/entry"
-	expect "slots" 2 "$(ids filled "$(prog_id xdpdrv eth0)")"
+	filled_on 2 xdpdrv eth0
 	kill_loader
 	until_true "both arrays are emptied" \
 		emptied "$(prog_id xdpdrv eth0)"
@@ -108,12 +106,12 @@ emptied_first()
 	esac
 	[[ $out == *"map id $jmp"*"refill it"* ]] ||
 		fail "no warning that names map $jmp: $out"
-	expect "misses" "10 10 0 0 0" "$(traffic "$where" eth0)"
+	tail_calls_miss "$where" eth0
 
 	# what is put in now stays
 	bpftool map update id "$jmp" key 0 0 0 0 value pinned "$pins/entry"
 	settle
-	expect "slots" 1 "$(ids filled "$(prog_id "$where" eth0)")"
+	filled_on 1 "$where" eth0
 	rm "$pins/entry"
 	detach "$where" eth0
 }
@@ -130,7 +128,7 @@ case_two_arrays_emptied_first()
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -p "$pins/entry" --
 	jmp=$(map_named jmp) deep=$(map_named jmp_deep)
-	bindmap "$pins/entry" "$deep"
+	ask bind "$pins/entry" "$deep"
 	kill_loader
 	until_true "the first array is emptied" no_slots "$jmp"
 	until_true "the second array is emptied" no_slots "$deep"
@@ -145,11 +143,11 @@ case_two_arrays_emptied_first()
 case_attach_while_emptied()
 {
 	add_pair eth0
-	expect "still full" 1 "$(clear refill eth0)"
+	expect "still full" 1 "$(agent refill eth0)"
 	detach xdpdrv eth0
 }
 
-case_open_while_emptied() { expect "still full" 1 "$(clear refill open)"; }
+case_open_while_emptied() { expect "still full" 1 "$(agent refill open)"; }
 
 # A process that keeps the kernel from copying map ids out to it does not keep
 # the network from being configured.
@@ -159,7 +157,7 @@ case_reader_stalls()
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -b -p "$pins/entry" --
 	start_stall "$pins/entry"
-	timeout "$DEADLINE" bindmap "$pins/entry" "$(map_named jmp)"
+	timeout "$DEADLINE" agent bind "$pins/entry" "$(map_named jmp)"
 	timeout "$DEADLINE" ip link set dev eth0 xdpdrv \
 		pinned "$pins/entry" hold-maps
 	kill_loader
@@ -173,6 +171,6 @@ case_reader_stalls()
 }
 
 # The map that a second clear leaked
-case_opened_while_emptied() { clear reopen 20000; }
+case_opened_while_emptied() { agent reopen 20000; }
 
 run_cases "$@"

@@ -8,15 +8,10 @@
 . "$(dirname "$0")/../lib/refs.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
-GENERIC=0x2 NATIVE=0x4 OFFLOAD=0x8 REPLACE=0x10 HOLD=0x20 UNKNOWN=0x40
-
-# answers WANTED COMMAND...
-answers() { expect "the answer to ${*:2}" "$1" "$("${@:2}")"; }
-
-create() { answers ok xdplink create "$pins/entry" "$2" "$1" "$pins/link"; }
+create() { says ok link create "$pins/entry" "$2" "$1" "$pins/link"; }
 
 # shows DEV FLAGS PROGRAM
-shows() { answers "$1 flags $2 prog $3" xdplink info "$pins/link"; }
+shows() { says "$1 flags $2 prog $3" link info "$pins/link"; }
 
 add_devices()
 {
@@ -49,38 +44,38 @@ ways_out()
 		add_devices "$1"
 		create "$dev" "$2"
 		held "$1 link without the flag" 0
-		shows "$dev" 0 "$entry"
+		shows "$dev" none "$entry"
 		rm "$pins/link"
 		until_true "$1 link is gone" nothing_on "$dev"
-		create "$dev" $(($2 | HOLD))
+		create "$dev" "$2,hold"
 		held "$1 link with the flag" 1
-		shows "$dev" 0x20 "$entry"
+		shows "$dev" hold "$entry"
 		case $way in
 		detach)
 			bpftool link detach pinned "$pins/link"
 			comes_to "$1, $way" 0
-			shows none 0 "$entry"
+			shows none none "$entry"
 			rm "$pins/link"
 			;;
 		close) rm "$pins/link" ;;
 		update)
-			answers ok xdplink update "$pins/link" "$pins/entry"
+			says ok link update "$pins/link" "$pins/entry"
 			held "$1, updated by itself" 1
-			answers ok xdplink update "$pins/link" "$pins/other"
+			says ok link update "$pins/link" "$pins/other"
 			comes_to "$1, $way" 0 1
-			shows "$dev" 0x20 "$other"
+			shows "$dev" hold "$other"
 			rm "$pins/link"
 			;;
 		device)
 			ip link del "$dev"
 			comes_to "$1, $way" 0
-			shows none 0 "$entry"
+			shows none none "$entry"
 			# what comes after that finds nothing to do
-			answers ENOLINK \
-				xdplink update "$pins/link" "$pins/other"
+			says ENOLINK \
+				link update "$pins/link" "$pins/other"
 			held "$1 link without a device" 0
 			bpftool link detach pinned "$pins/link"
-			shows none 0 "$entry"
+			shows none none "$entry"
 			rm "$pins/link"
 			;;
 		esac
@@ -91,21 +86,21 @@ ways_out()
 	kill_loader
 }
 
-case_native_ways_out() { ways_out native "$NATIVE"; }
-case_generic_ways_out() { ways_out generic "$GENERIC"; }
-case_bond_ways_out() { ways_out bond "$NATIVE"; }
+case_native_ways_out() { ways_out native drv; }
+case_generic_ways_out() { ways_out generic skb; }
+case_bond_ways_out() { ways_out bond drv; }
 
 # The pin of a link is all that is left of user space.
 case_only_a_pin_is_left()
 {
 	add_pair eth0
 	defer rm -f "$pins/entry" "$pins/link"
-	for flags in 0 "$HOLD"; do
+	for flags in none hold; do
 		start_loader xdpdrv -b -p "$pins/entry" --
 		create eth0 "$flags"
 		rm "$pins/entry"
 		kill_loader
-		if [ "$flags" = 0 ]; then
+		if [ "$flags" = none ]; then
 			until_true "without the flag the array is emptied" \
 				emptied "$(prog_id xdp eth0)"
 			tail_calls_miss xdpdrv eth0
@@ -117,10 +112,10 @@ case_only_a_pin_is_left()
 			show xdp eth0 | grep hold-maps
 			bpftool link show | grep hold_maps
 			withfd "$pins/link" cat /proc/self/fdinfo/9 |
-				grep "^xdp_flags:.0x20$"
+				grep "^xdp_flags:.0x20$" # XDP_FLAGS_HOLD_PROG_ARRAYS
 		fi
 		rm "$pins/link"
-		ids none "$DEADLINE"
+		ids none
 	done
 }
 
@@ -129,16 +124,17 @@ case_update_keeps_tail_calls()
 {
 	add_pair eth0
 	defer rm -f "$pins/entry" "$pins/other" "$pins/link"
-	attach -p "$pins/other" load "$(object xdp)"
+	attach -p "$pins/other" load "${object[xdp]}"
 	start_loader xdpdrv -b -p "$pins/entry" --
-	bindmap "$pins/other" "$(newest map jmp)"
-	create eth0 $((NATIVE | HOLD))
+	newest map jmp
+	ask bind "$pins/other" "$answer"
+	create eth0 drv,hold
 	kill_loader
-	answers ok xdplink update "$pins/link" "$pins/other"
+	says ok link update "$pins/link" "$pins/other"
 	rm "$pins/entry"
 	settle
-	expect "slots of what is left: its own are empty" 1 \
-		"$(ids filled "$(prog_id xdp eth0)")"
+	# its own is empty
+	filled_on 1 xdp eth0
 	rm "$pins"/{other,link}
 }
 
@@ -149,12 +145,12 @@ case_namespace_ends()
 	load_two xdp
 	defer rm -f "$pins/link"
 	nsenter --net=/run/netns/inside ip link add eth0 type veth peer name peer0
-	answers ok nsenter --net=/run/netns/inside xdplink create \
-		"$pins/entry" $((NATIVE | HOLD)) eth0 "$pins/link"
+	says ok in inside link create \
+		"$pins/entry" drv,hold eth0 "$pins/link"
 	held "in the namespace" 1
 	ip netns del inside
 	comes_to "the end of the namespace" 0
-	shows none 0 "$entry"
+	shows none none "$entry"
 	rm "$pins/link"
 	back "namespace"
 	rm "$pins"/{entry,other}
@@ -168,26 +164,26 @@ case_refused()
 	add_pair eth0
 	load_two xdp
 	defer rm -f "$pins/link"
-	answers EINVAL xdplink create "$pins/entry" $((NATIVE | HOLD | UNKNOWN)) \
+	says EINVAL link create "$pins/entry" drv,hold,unknown \
 		eth0 "$pins/link"
-	answers EINVAL xdplink create "$pins/entry" $((NATIVE | HOLD | REPLACE)) \
+	says EINVAL link create "$pins/entry" drv,hold,replace \
 		eth0 "$pins/link"
-	answers ok nlflags xdp eth0 "$pins/entry" "$NATIVE"
-	answers EBUSY xdplink create "$pins/entry" $((NATIVE | HOLD)) eth0 \
+	says ok xdp eth0 "$pins/entry" drv
+	says EBUSY link create "$pins/entry" drv,hold eth0 \
 		"$pins/link"
 	held "after refusals" 0
-	answers ok nlflags xdp eth0 -1 "$NATIVE"
+	says ok xdp eth0 none drv
 	back "after refusals"
 
-	create eth0 $((NATIVE | HOLD))
-	answers "EBUSY Can't replace active BPF XDP link" \
-		nlflags xdp eth0 "$pins/other" $((NATIVE | HOLD))
-	answers "EBUSY Can't replace active BPF XDP link" \
-		nlflags xdp eth0 "$pins/entry" "$NATIVE"
-	answers "EBUSY Can't replace active BPF XDP link" \
-		nlflags xdp eth0 -1 "$NATIVE"
+	create eth0 drv,hold
+	says "EBUSY Can't replace active BPF XDP link" \
+		xdp eth0 "$pins/other" drv,hold
+	says "EBUSY Can't replace active BPF XDP link" \
+		xdp eth0 "$pins/entry" drv
+	says "EBUSY Can't replace active BPF XDP link" \
+		xdp eth0 none drv
 	held "after refusals over netlink" 1
-	shows eth0 0x20 "$entry"
+	shows eth0 hold "$entry"
 	rm "$pins/link"
 	back "refusals over netlink"
 	rm "$pins"/{entry,other}
@@ -203,9 +199,9 @@ case_offload_is_refused()
 	defer rm -f "$pins/off" "$pins/link"
 	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
 		offload_dev "$sim"
-	answers EOPNOTSUPP xdplink create "$pins/off" $((OFFLOAD | HOLD)) \
+	says EOPNOTSUPP link create "$pins/off" hw,hold \
 		"$sim" "$pins/link"
-	answers ok xdplink create "$pins/off" "$OFFLOAD" "$sim" "$pins/link"
+	says ok link create "$pins/off" hw "$sim" "$pins/link"
 	rm "$pins"/{off,link}
 }
 
@@ -217,14 +213,14 @@ case_update_fails()
 	add_driver
 	load_two xdp
 	defer rm -f "$pins/link"
-	create "$sim" $((NATIVE | HOLD))
+	create "$sim" drv,hold
 	echo N >"$accept"
-	answers EOPNOTSUPP xdplink update "$pins/link" "$pins/other"
+	says EOPNOTSUPP link update "$pins/link" "$pins/other"
 	comes_to "the refused update" 1
-	shows "$sim" 0x20 "$entry"
+	shows "$sim" hold "$entry"
 	# the control: the same command when the driver accepts it
 	echo Y >"$accept"
-	answers ok xdplink update "$pins/link" "$pins/other"
+	says ok link update "$pins/link" "$pins/other"
 	comes_to "the update" 0 1
 	rm "$pins/link"
 	back "update"

@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
-NATIVE=0x4 GENERIC=0x2 HOLD=0x20
 ROUNDS=10000
 
 # The kernel's memory that it cannot give back, in KiB
@@ -17,10 +16,10 @@ toggles()
 {
 	local before
 
-	expect "the first rounds" ok "$(nlflags -t $((ROUNDS / 10)) "$@")"
+	expect "the first rounds" ok "$(agent toggle $((ROUNDS / 10)) "$@")"
 	comes_to "the first rounds" 1
 	before=$(unreclaimable)
-	expect "all rounds" ok "$(nlflags -t $ROUNDS "$@")"
+	expect "all rounds" ok "$(agent toggle $ROUNDS "$@")"
 	comes_to "all rounds" 1
 	until_true "no memory is lost" not_grown "$before"
 }
@@ -35,8 +34,8 @@ case_toggle_xdp_native()
 {
 	add_pair eth0
 	load_two xdp
-	toggles xdp eth0 "$pins/entry" $((NATIVE | HOLD))
-	nlflags xdp eth0 -1 "$NATIVE"
+	toggles xdp eth0 "$pins/entry" drv,hold
+	says ok xdp eth0 none drv
 	back "after $ROUNDS rounds"
 	rm "$pins"/{entry,other}
 	kill_loader
@@ -46,8 +45,8 @@ case_toggle_xdp_generic()
 {
 	add_pair eth0
 	load_two xdp
-	toggles xdp eth0 "$pins/entry" $((GENERIC | HOLD))
-	nlflags xdp eth0 -1 "$GENERIC"
+	toggles xdp eth0 "$pins/entry" skb,hold
+	says ok xdp eth0 none skb
 	back "after $ROUNDS rounds"
 	rm "$pins"/{entry,other}
 	kill_loader
@@ -58,7 +57,7 @@ case_toggle_tc()
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	load_two ingress
-	toggles tc eth0 "$pins/entry" 0x3
+	toggles tc eth0 "$pins/entry" direct,hold
 	tc filter del dev eth0 ingress
 	back "after $ROUNDS rounds"
 	rm "$pins"/{entry,other}
@@ -84,7 +83,7 @@ case_thousand_devices()
 	seq 2 1000 | sed 's/.*/link set dummy& xdpgeneric off/' | ip -batch -
 	until_true "one hold is left" is_state "1 1 0 0"
 	settle
-	expect "slots" 1 "$(ids filled "$entry")"
+	has_filled 1 "$entry"
 	ip link set dummy1 xdpgeneric off
 	rm "$pins/other"
 }

@@ -44,16 +44,16 @@ dies_and_lives()
 		until_true "$where: without hold-maps it misses" \
 			answers "$prog" "$(missed "$where")"
 		detach "$where" eth0
-		ids none "$DEADLINE"
+		ids none
 
 		load "$where" eth0 "$@" hold-maps
 		settle
 		prog=$(prog_id "$where" eth0)
-		expect "$where: slots" "$slots" "$(ids filled "$prog")"
+		has_filled "$slots" "$prog"
 		expect "$where: the verdict" "$(hit "$where")" \
 			"$(verdict "$prog")"
 		detach "$where" eth0
-		ids none "$DEADLINE"
+		ids none
 	done
 }
 
@@ -66,7 +66,7 @@ fails()
 	for where in xdpdrv ingress; do
 		expect_text "$text" load "$where" eth0 "$@"
 		absent ' id ' show "$where" eth0
-		ids none "$DEADLINE"
+		ids none
 	done
 }
 
@@ -223,7 +223,7 @@ replaced_under_traffic()
 	add_pair eth0
 	defer rm -rf "$pins"/{ip,tc,xdp}
 	ip link set dev eth0 xdpdrv obj "$objs/upgrade_xdp.bpf.o" "$@"
-	send peer0 100000000 &
+	agent send peer0 100000000 &
 	sender=$!
 	defer eval "kill $sender 2>/dev/null || :"
 	for i in {1..20}; do

@@ -7,8 +7,6 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
-NATIVE=0x4 HOLD=0x20 DIRECT=0x1 HOLD_TC=0x2
-
 NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 # The pins are for everybody: it is the attach that is asked for.
@@ -27,17 +25,16 @@ case_xdp()
 {
 	add_pair eth0
 	load_for_all xdp
-	nlflags xdp eth0 "$pins/entry" $((NATIVE | HOLD))
-	for flags in $((NATIVE | HOLD)) $NATIVE; do
-		for program in "$pins/entry" "$pins/other" -1; do
+	says ok xdp eth0 "$pins/entry" drv,hold
+	for flags in drv,hold drv; do
+		for program in "$pins/entry" "$pins/other" none; do
 			expect "the answer to nobody" EPERM \
-				"$("${NOBODY[@]}" nlflags xdp eth0 "$program" "$flags")"
+				"$("${NOBODY[@]}" agent xdp eth0 "$program" "$flags")"
 		done
 	done
 	held "after what nobody did" 1
 	# the control: the same request by root
-	expect "the answer to root" ok \
-		"$(nlflags xdp eth0 -1 $((NATIVE | HOLD)))"
+	says ok xdp eth0 none drv,hold
 	back "detach"
 	rm "$pins"/{entry,other}
 	kill_loader
@@ -49,10 +46,10 @@ case_tc()
 	tc qdisc add dev eth0 clsact
 	load_for_all ingress
 	expect "the answer to nobody" EPERM \
-		"$("${NOBODY[@]}" nlflags tc eth0 "$pins/entry" $((DIRECT | HOLD_TC)))"
+		"$("${NOBODY[@]}" agent tc eth0 "$pins/entry" direct,hold)"
 	held "after what nobody did" 0
-	expect "the answer to root" ok \
-		"$(nlflags tc eth0 "$pins/entry" $((DIRECT | HOLD_TC)))"
+	# the control
+	says ok tc eth0 "$pins/entry" direct,hold
 	held "after what root did" 1
 	tc filter del dev eth0 ingress
 	back "delete"
@@ -70,8 +67,8 @@ case_user_namespace()
 	# shellcheck disable=SC2016 # expanded inside
 	coproc OWNER { exec "${NOBODY[@]}" unshare --user --map-root-user --net bash -c '
 		ip link add eth0 type veth peer name peer0
-		nlflags xdp eth0 "$1" "$2"
-		exec sleep 1000' - "$pins/entry" $((NATIVE | HOLD)); }
+		agent xdp eth0 "$1" "$2"
+		exec sleep 1000' - "$pins/entry" drv,hold; }
 	# shellcheck disable=SC2153
 	owner=$OWNER_PID fd=${OWNER[0]}
 	defer eval "kill -KILL $owner 2>/dev/null || :"

@@ -5,14 +5,6 @@
 # What cannot be held is refused, with a reason, and changes nothing. S6, S11
 . "$(dirname "$0")/../lib/testing.sh"
 
-HOLD_XDP=0x20 HW_MODE=0x8 DRV_MODE=0x4 REPLACE=0x10 UNKNOWN_XDP=0x40
-DIRECT=0x1 HOLD_TC=0x2 UNKNOWN_TC=0x4 SKIP_SW=0x2
-
-answer()
-{
-	expect "the answer to nlflags ${*:2}" "$1" "$(nlflags "${@:2}")"
-}
-
 # A held program at WHERE, which also is pinned; the loader is gone.
 held_and_pinned()
 {
@@ -38,12 +30,12 @@ still_held()
 case_xdp_unknown_bits()
 {
 	held_and_pinned xdpdrv
-	answer EINVAL xdp eth0 "$pins/entry" $((UNKNOWN_XDP | DRV_MODE))
-	answer EINVAL xdp eth0 "$pins/entry" \
-		$((UNKNOWN_XDP | HOLD_XDP | DRV_MODE))
-	answer EINVAL xdp eth0 -1 $((UNKNOWN_XDP | DRV_MODE))
+	says EINVAL xdp eth0 "$pins/entry" unknown,drv
+	says EINVAL xdp eth0 "$pins/entry" \
+		unknown,hold,drv
+	says EINVAL xdp eth0 none unknown,drv
 	# the control: the same request with known bits
-	answer ok xdp eth0 "$pins/entry" $((DRV_MODE | HOLD_XDP))
+	says ok xdp eth0 "$pins/entry" drv,hold
 	still_held xdpdrv
 }
 
@@ -53,13 +45,13 @@ case_xdp_another_program_expected()
 
 	held_and_pinned xdpdrv
 	defer rm -f "$pins/other"
-	attach -p "$pins/other" load "$(object xdp)"
-	answer "$reason" xdp eth0 "$pins/other" \
-		$((REPLACE | DRV_MODE | HOLD_XDP)) "$pins/other"
-	answer "$reason" xdp eth0 "$pins/other" $((REPLACE | DRV_MODE)) \
+	attach -p "$pins/other" load "${object[xdp]}"
+	says "$reason" xdp eth0 "$pins/other" \
+		replace,drv,hold "$pins/other"
+	says "$reason" xdp eth0 "$pins/other" replace,drv \
 		"$pins/other"
 	# the control: the program that is attached
-	answer ok xdp eth0 "$pins/entry" $((REPLACE | DRV_MODE | HOLD_XDP)) \
+	says ok xdp eth0 "$pins/entry" replace,drv,hold \
 		"$pins/entry"
 	rm "$pins/other"
 	still_held xdpdrv
@@ -70,10 +62,9 @@ case_xdp_offload()
 	local reason="EOPNOTSUPP Offloaded programs can't hold prog arrays"
 
 	held_and_pinned xdpdrv
-	answer "$reason" xdp eth0 "$pins/entry" $((HW_MODE | HOLD_XDP))
+	says "$reason" xdp eth0 "$pins/entry" hw,hold
 	# the control: without the flag it is the driver that says no
-	expect "offload without the flag" EINVAL \
-		"$(nlflags xdp eth0 "$pins/entry" $((HW_MODE)) | cut -d' ' -f1)"
+	says_error EINVAL xdp eth0 "$pins/entry" hw
 	still_held xdpdrv
 }
 
@@ -81,8 +72,8 @@ case_xdp_offload()
 case_xdp_detach_ignores_flag()
 {
 	held_and_pinned xdpdrv
-	answer ok xdp eth0 -1 $((DRV_MODE | HOLD_XDP))
-	answer ok xdp eth0 -1 $((HW_MODE | HOLD_XDP))
+	says ok xdp eth0 none drv,hold
+	says ok xdp eth0 none hw,hold
 	absent prog/xdp show xdpdrv eth0
 	rm "$pins/entry"
 }
@@ -90,26 +81,24 @@ case_xdp_detach_ignores_flag()
 case_tc_unknown_bits()
 {
 	held_and_pinned ingress
-	answer EINVAL tc eth0 "$pins/entry" $((UNKNOWN_TC | DIRECT))
-	answer EINVAL tc eth0 "$pins/entry" \
-		$((UNKNOWN_TC | HOLD_TC | DIRECT))
+	says EINVAL tc eth0 "$pins/entry" unknown,direct
+	says EINVAL tc eth0 "$pins/entry" \
+		unknown,hold,direct
 	still_held ingress
 	# the control: the same request with known bits
-	attach -p "$pins/entry" load "$(object tc)"
+	attach -p "$pins/entry" load "${object[tc]}"
 	tc filter del dev eth0 ingress
-	expect "the answer to known bits" ok \
-		"$(nlflags tc eth0 "$pins/entry" $((HOLD_TC | DIRECT)) |
-			cut -d' ' -f1)"
+	says_error ok tc eth0 "$pins/entry" hold,direct
 	rm "$pins/entry"
 }
 
 case_tc_classic()
 {
 	held_and_pinned ingress
-	answer "EINVAL Classic BPF has no maps to hold" \
-		tc eth0 classic $((HOLD_TC))
+	says "EINVAL Classic BPF has no maps to hold" \
+		tc eth0 classic hold
 	# the control: a classic filter without the flag is fine
-	answer ok tc eth0 classic 0
+	says ok tc eth0 classic none
 	tc filter del dev eth0 ingress prio 1
 	still_held ingress
 }
@@ -117,10 +106,10 @@ case_tc_classic()
 case_tc_skip_sw()
 {
 	held_and_pinned ingress
-	answer "EOPNOTSUPP Offloaded programs can't hold prog arrays" \
-		tc eth0 "$pins/entry" $((HOLD_TC | DIRECT)) $((SKIP_SW))
+	says "EOPNOTSUPP Offloaded programs can't hold prog arrays" \
+		tc eth0 "$pins/entry" hold,direct skip_sw
 	# the control: without the flag it is the device that cannot
-	answer EOPNOTSUPP tc eth0 "$pins/entry" $((DIRECT)) $((SKIP_SW))
+	says EOPNOTSUPP tc eth0 "$pins/entry" direct skip_sw
 	still_held ingress
 }
 
@@ -138,7 +127,7 @@ case_ip_xdpoffload()
 {
 	add_pair eth0
 	refuses "xdpoffload cannot hold maps" \
-		ip link set dev eth0 xdpoffload obj "$(object xdp)"
+		ip link set dev eth0 xdpoffload obj "${object[xdp]}"
 	absent prog/xdp show xdp eth0
 }
 
@@ -147,7 +136,7 @@ case_tc_tool_skip_sw()
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	refuses "hardware cannot hold maps" \
-		tc filter add dev eth0 ingress bpf skip_sw da obj "$(object tc)"
+		tc filter add dev eth0 ingress bpf skip_sw da obj "${object[tc]}"
 	absent bpf show ingress eth0
 }
 

@@ -27,7 +27,7 @@ detached()
 	add_pair eth0
 	held "$1"
 	detach "$1" eth0
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_xdp_native_detach() { detached xdpdrv; }
@@ -42,7 +42,7 @@ replaced()
 
 	add_pair eth0
 	held "$where"
-	ip -force link set dev eth0 "$where" obj "$(object "$where")"
+	ip -force link set dev eth0 "$where" obj "${object[$where]}"
 	freed
 	until_true "the next program's arrays are emptied" \
 		emptied "$(prog_id "$where" eth0)"
@@ -58,7 +58,7 @@ case_xdp_replace_held_by_held()
 {
 	add_pair eth0
 	held xdpdrv
-	ip -force link set dev eth0 xdpdrv obj "$(object xdp)" hold-maps
+	ip -force link set dev eth0 xdpdrv obj "${object[xdp]}" hold-maps
 	freed
 	settle
 	tail_calls_hit xdpdrv eth0
@@ -86,7 +86,7 @@ case_tc_filter_change()
 	add_pair eth0
 	held ingress
 	tc filter change dev eth0 ingress prio 1 handle 1 bpf da \
-		obj "$(object ingress)"
+		obj "${object[ingress]}"
 	freed
 	absent hold-maps show ingress eth0
 	detach ingress eth0
@@ -164,7 +164,7 @@ case_tc_qdisc_delete()
 	add_pair eth0
 	held ingress
 	tc qdisc del dev eth0 clsact
-	ids none "$DEADLINE"
+	ids none
 }
 
 device_deleted()
@@ -172,7 +172,7 @@ device_deleted()
 	add_pair eth0
 	held "$1"
 	ip link del eth0
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_xdp_native_device_delete() { device_deleted xdpdrv; }
@@ -194,22 +194,20 @@ netns_deleted()
 	in_ns ip link set eth0 up
 	case $where in
 	xdp*)
-		in_ns ip link set dev eth0 "$where" obj "$(object "$where")" \
+		in_ns ip link set dev eth0 "$where" obj "${object[$where]}" \
 			hold-maps
 		;;
 	*)
 		in_ns tc qdisc add dev eth0 clsact
 		in_ns tc filter add dev eth0 "$where" bpf da \
-			obj "$(object "$where")" hold-maps
+			obj "${object[$where]}" hold-maps
 		;;
 	esac
 	settle
-	prog=$(ids | sed -n 's/^prog \([0-9]*\) .* entry$/\1/p')
-	send peer0 10
-	until_true "10 frames inside" seen_by "$prog" 10
-	expect "counters" "10 0 10 0 10" "$(counters "$prog")"
+	prog=$(entry_id)
+	says "10 0 10 0 10" traffic "$prog" peer0 10
 	ip netns del inside
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_xdp_native_netns_delete() { netns_deleted xdpdrv; }

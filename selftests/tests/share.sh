@@ -20,7 +20,7 @@ on_two()
 	tail_calls_miss "$where" eth1
 	detach "$where" eth0
 	detach "$where" eth1
-	ids none "$DEADLINE"
+	ids none
 
 	start_loader "$where" -h -b -- eth0 eth1
 	kill_loader
@@ -65,27 +65,22 @@ program_in_its_own_array()
 {
 	local where=$1
 
-	object()
-	{
-		case $1 in
-		xdp*) echo "$objs/self.bpf.o" ;;
-		*) echo "$objs/self.tc.bpf.o" ;;
-		esac
-	}
-
+	object[xdpdrv]=$objs/self.bpf.o
+	object[xdpgeneric]=$objs/self.bpf.o
+	object[ingress]=$objs/self.tc.bpf.o
 	add_pair eth0
 	attach_tool "$where" eth0
 	until_true "without the flag the array is emptied" \
 		emptied "$(prog_id "$where" eth0)"
-	expect "entered, missed, hit" "10 10 0 0 0" "$(traffic "$where" eth0)"
+	counts_are "$where" eth0 "10 10 0 0 0"
 	detach "$where" eth0
-	ids none "$DEADLINE"
+	ids none
 
 	attach_tool "$where" eth0 hold-maps
 	settle
-	expect "entered, missed, hit" "10 0 10 0 0" "$(traffic "$where" eth0)"
+	counts_are "$where" eth0 "10 0 10 0 0"
 	detach "$where" eth0
-	ids none "$DEADLINE"
+	ids none
 }
 
 case_program_in_its_own_array_xdpdrv() { program_in_its_own_array xdpdrv; }

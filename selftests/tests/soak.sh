@@ -18,23 +18,19 @@ seconds=${SOAK:-$short} every=${EVERY:-2}
 SLACK=${SLACK:-1024}
 where=([0]=xdpdrv [1]=xdpgeneric [2]=ingress [3]=egress)
 
-object()
-{
-	case $1 in
-	xdp*) echo "$objs/upgrade_xdp.bpf.o" ;;
-	*) echo "$objs/upgrade_tc.bpf.o" ;;
-	esac
-}
+object=(
+	[xdp]=$objs/upgrade_xdp.bpf.o
+	[ingress]=$objs/upgrade_tc.bpf.o [egress]=$objs/upgrade_tc.bpf.o
+)
 
 # The link on eth4, which is only pinned; its next programs take over the hold.
 attach_link()
 {
 	start_loader xdp -b -p "$pins/entry" --
 	if [ -e "$pins/link" ]; then
-		expect update ok "$(xdplink update "$pins/link" "$pins/entry")"
+		says ok link update "$pins/link" "$pins/entry"
 	else
-		expect create ok \
-			"$(xdplink create "$pins/entry" "$flags" eth4 "$pins/link")"
+		says ok link create "$pins/entry" "$flags" eth4 "$pins/link"
 	fi
 	kill_loader
 	rm "$pins/entry"
@@ -54,7 +50,7 @@ replace()
 {
 	case $1 in
 	0 | 1) ip -force link set dev "eth$1" "${where[$1]}" \
-		obj "$(object xdp)" ${hold:+"$hold"} ;;
+		obj "${object[xdp]}" ${hold:+"$hold"} ;;
 	2 | 3) attach_tool "${where[$1]}" "eth$1" ${hold:+"$hold"} ;;
 	4) attach_link ;;
 	esac
@@ -70,13 +66,14 @@ memory()
 objects() { ids | cut -d' ' -f1 | sort | uniq -c | tr -s ' \n' ' '; }
 objects_are() { now=$(objects) && [ "$now" = "$1" ]; }
 
+# What leaves eth3 is seen at its egress.
 frames()
 {
-	local i
+	local dev
 
 	while :; do
-		for i in 0 1 2 3 4; do
-			send "$(sender "${where[$i]:-xdp}" "eth$i")" 100
+		for dev in peer0 peer1 peer2 eth3 peer4; do
+			agent send "$dev" 100
 		done
 		sleep 0.2
 	done
@@ -112,9 +109,8 @@ soak()
 		replace "$i"
 	done
 	for ((cpu = 0; cpu < $(nproc); cpu++)); do
-		(trap - EXIT; set +xe; export -f frames sender
-			exec taskset -c "$cpu" bash -c \
-			"$(declare -p where); frames") &
+		(trap - EXIT; set +xe; export -f frames
+			exec taskset -c "$cpu" bash -c frames) &
 		defer kill $!
 	done
 
@@ -139,7 +135,7 @@ soak()
 
 case_with_hold_maps()
 {
-	local hold=hold-maps flags=0x20 entered=0 missed=0
+	local hold=hold-maps flags=hold entered=0 missed=0
 
 	soak "$seconds"
 	expect "missed tail calls" 0 "$missed"
@@ -149,7 +145,7 @@ case_with_hold_maps()
 # The control
 case_without_hold_maps()
 {
-	local hold='' flags=0 entered=0 missed=0
+	local hold='' flags=none entered=0 missed=0
 
 	soak 20
 	[ "$missed" -gt 0 ] || fail "nothing missed"

@@ -41,7 +41,7 @@ case_lies_are_found()
 	for lie in hold filter uref prog; do
 		expect_text "the kernel differs from the model, which lied" \
 			stress --seed "$seed" --ops 1200 --deadline 5 --every 50 --break "$lie"
-		ids none "$DEADLINE"
+		ids none
 	done
 }
 

@@ -15,6 +15,7 @@ struct flag {
 };
 
 static const struct flag xdp_flags[] = {
+	{ "none", 0 },
 	{ "noexist", XDP_FLAGS_UPDATE_IF_NOEXIST },
 	{ "skb", XDP_FLAGS_SKB_MODE },
 	{ "drv", XDP_FLAGS_DRV_MODE },
@@ -26,6 +27,7 @@ static const struct flag xdp_flags[] = {
 };
 
 static const struct flag tc_flags[] = {
+	{ "none", 0 },
 	{ "direct", TCA_BPF_FLAG_ACT_DIRECT },
 	{ "hold", TCA_BPF_FLAG_HOLD_MAPS },
 	{ "unknown", TCA_BPF_FLAG_HOLD_MAPS << 1 },
@@ -44,8 +46,6 @@ static __u32 parse_flags(const struct flag *flags, const char *text)
 	__u32 value = 0;
 	size_t len;
 
-	if (!strcmp(text, "none"))
-		return 0;
 	for (; *text; text += len + (text[len] == ',')) {
 		len = strcspn(text, ",");
 		for (flag = flags; flag->name; flag++)
@@ -204,6 +204,52 @@ int bind_map(char **argv)
 
 	if (bpf_prog_bind_map(open_pinned(argv[0]), map, NULL))
 		err(1, "bpf_prog_bind_map");
+	return 0;
+}
+
+/* ---- devices ------------------------------------------------------------- */
+
+static void must(int ret, const char *dev)
+{
+	if (ret)
+		errx(1, "%s: %s %s", dev, strerror(-ret), nl_message());
+}
+
+static void set_up(struct mnl_socket *nl, const char *dev)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK, 0);
+	struct ifinfomsg *ifi = nl_put_link(nlh, device_index(dev));
+
+	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
+	must(nl_talk(nl, nlh, NULL, NULL), dev);
+}
+
+int pair(char **argv)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	struct mnl_socket *nl = nl_open();
+	struct nl_nests nests;
+
+	nl_put_link(nlh, 0);
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, argv[0]);
+	nests = nl_begin_veth(nlh, 0);
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, argv[1]);
+	nl_end_veth(nlh, nests);
+	must(nl_talk(nl, nlh, NULL, NULL), argv[0]);
+	set_up(nl, argv[0]);
+	set_up(nl, argv[1]);
+	return 0;
+}
+
+int remove_device(char **argv)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_DELLINK, 0);
+	int ifindex = if_nametoindex(argv[0]);
+
+	if (!ifindex)
+		return 0;
+	nl_put_link(nlh, ifindex);
+	must(nl_talk(nl_open(), nlh, NULL, NULL), argv[0]);
 	return 0;
 }
 

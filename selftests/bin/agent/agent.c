@@ -10,6 +10,8 @@
  *   ids newest {map|prog} NAME	the id of the newest one of this name, if any
  *   ids counts PROG		counters of progs/jump.h that the program uses
  *   ids filled PROG		how many slots of its prog arrays are filled
+ *   ids slots MAP		how many slots of this one are filled
+ *   ids verdict PROG		what it returns for a frame of zeros
  *   ids on DEV WHERE		the id of the program that is attached, if any
  *   refs {map|prog} ID...	reference counters, from the kernel's memory
  *   xdp DEV PROGRAM FLAGS [EXPECTED]
@@ -24,6 +26,8 @@
  *   link detach PIN
  *   link info PIN		"DEV flags FLAGS prog ID"
  *   bind PROGRAM MAP		BPF_PROG_BIND_MAP, also with the base kernel
+ *   pair DEV PEER		two new veth devices, which are up
+ *   remove DEV			delete the device, if it is still there
  *   send DEV COUNT		frames that the test programs count
  *   traffic PROG DEV COUNT	the same, and what they added to the counters of
  *				the program
@@ -65,6 +69,8 @@ static const struct request {
 	{ "toggle", toggle, 5, 6 },
 	{ "link", xdp_link, 2, 5 },
 	{ "bind", bind_map, 2, 2 },
+	{ "pair", pair, 2, 2 },
+	{ "remove", remove_device, 1, 1 },
 	{ "send", send_frames, 2, 2 },
 	{ "traffic", traffic, 3, 3 },
 	{ "settle", settle, 0, 1 },

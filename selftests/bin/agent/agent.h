@@ -29,6 +29,8 @@ int tc(char **argv);
 int toggle(char **argv);
 int xdp_link(char **argv);
 int bind_map(char **argv);
+int pair(char **argv);
+int remove_device(char **argv);
 int send_frames(char **argv);
 int traffic(char **argv);
 

@@ -58,6 +58,12 @@ static void each_prog(void (*fn)(const struct bpf_prog_info *info, void *data),
 	}
 }
 
+static int print_number(__u32 number)
+{
+	printf("%u\n", number);
+	return 0;
+}
+
 static void print_map(const struct bpf_map_info *info, void *data)
 {
 	(void)data;
@@ -129,9 +135,7 @@ static int print_newest(const char *what, const char *name)
 		each_map(match_map, &newest);
 	else
 		each_prog(match_prog, &newest);
-	if (newest.id)
-		printf("%u\n", newest.id);
-	return 0;
+	return newest.id ? print_number(newest.id) : 0;
 }
 
 /* Calls FN for each map of the program and adds up what it returns. */
@@ -142,10 +146,10 @@ static int each_map_of(__u32 prog, int (*fn)(int fd, struct bpf_map_info *info))
 	struct bpf_map_info map;
 	int fd, sum = 0;
 
-	fd = bpf_prog_get_fd_by_id(prog);
+	fd = open_prog(prog);
 	info.nr_map_ids = ARRAY_SIZE(ids);
 	info.map_ids = (unsigned long)ids;
-	if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &len))
+	if (bpf_prog_get_info_by_fd(fd, &info, &len))
 		err(1, "prog %u", prog);
 	close(fd);
 	for (i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++) {
@@ -200,6 +204,15 @@ static int filled_slots(int fd, struct bpf_map_info *info)
 	return n;
 }
 
+static int slots_of_map(__u32 id)
+{
+	struct bpf_map_info info;
+	int fd = open_map(id);
+
+	map_info(fd, &info);
+	return filled_slots(fd, &info);
+}
+
 static int print_attached(const char *dev, const char *where)
 {
 	struct mnl_socket *nl = nl_open();
@@ -211,9 +224,7 @@ static int print_attached(const char *dev, const char *where)
 	else
 		nl_list_filters(nl, ifindex, strcmp(where, "egress") ?
 				NL_INGRESS : NL_EGRESS, &seen, 1);
-	if (seen.id)
-		printf("%u\n", seen.id);
-	return 0;
+	return seen.id ? print_number(seen.id) : 0;
 }
 
 int ids(char **argv)
@@ -232,10 +243,14 @@ int ids(char **argv)
 		return print_attached(first, second);
 	if (!strcmp(what, "counts") && first)
 		return print_counters(read_counters(strtoul(first, NULL, 0)));
-	if (strcmp(what, "filled") || !first)
-		errx(2, "no such request: ids %s", what);
-	printf("%d\n", each_map_of(strtoul(first, NULL, 0), filled_slots));
-	return 0;
+	if (!strcmp(what, "filled") && first)
+		return print_number(each_map_of(strtoul(first, NULL, 0),
+						filled_slots));
+	if (!strcmp(what, "slots") && first)
+		return print_number(slots_of_map(strtoul(first, NULL, 0)));
+	if (!strcmp(what, "verdict") && first)
+		return print_number(run_prog(open_prog(strtoul(first, NULL, 0))));
+	errx(2, "no such request: ids %s", what);
 }
 
 /* What is gone has no references. */
@@ -247,17 +262,17 @@ int refs(char **argv)
 	open_memory();
 	for (; argv[0] && argv[1]; argv += 2) {
 		__u32 id = strtoul(argv[1], NULL, 0);
+		char end = argv[2] ? ' ' : '\n';
 
 		if (!strcmp(argv[0], "map")) {
 			kernel_map(id, &map);
-			printf("map %u refs %lld urefs %lld ", id, map.refs,
-			       map.urefs);
+			printf("map %u refs %lld urefs %lld%c", id, map.refs,
+			       map.urefs, end);
 		} else {
 			kernel_prog(id, &prog);
-			printf("prog %u refs %lld holds %lld ", id, prog.refs,
-			       prog.holds);
+			printf("prog %u refs %lld holds %lld%c", id, prog.refs,
+			       prog.holds, end);
 		}
 	}
-	putchar('\n');
 	return 0;
 }
