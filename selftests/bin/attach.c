@@ -14,15 +14,11 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <err.h>
-#include <errno.h>
-#include <linux/if_link.h>
-#include <net/if.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "../common/common.h"
 
 static void attach_xdp(int ifindex, int fd, __u32 flags, bool hold)
 {
@@ -47,10 +43,8 @@ static void attach_tc(int ifindex, int fd, enum bpf_tc_attach_point where,
 
 static void attach(const char *where, const char *dev, int fd, bool hold)
 {
-	int ifindex = if_nametoindex(dev);
+	int ifindex = device_index(dev);
 
-	if (!ifindex)
-		err(1, "%s", dev);
 	if (!strcmp(where, "xdp"))
 		attach_xdp(ifindex, fd, 0, hold);
 	else if (!strcmp(where, "xdpgeneric"))

@@ -9,17 +9,15 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <err.h>
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../common/common.h"
 #include "../progs/halt.h"
 
 #define DEADLINE 60 /* seconds */
@@ -65,26 +63,20 @@ static void say(const char *what)
 
 int main(int argc, char **argv)
 {
-	time_t end = time(NULL) + DEADLINE;
+	double end = now() + DEADLINE;
 	pthread_t thread;
 
 	if (argc != 3)
 		errx(2, "usage: bindclose PINNED_PROG MAP_ID");
 	load_halt();
-	prog = bpf_obj_get(argv[1]);
-	if (prog < 0)
-		err(1, "%s", argv[1]);
-	map = bpf_map_get_fd_by_id(strtoul(argv[2], NULL, 0));
-	if (map < 0)
-		err(1, "map %s", argv[2]);
+	prog = open_pinned(argv[1]);
+	map = open_map(strtoul(argv[2], NULL, 0));
 	say("open");
 	if (pthread_create(&thread, NULL, bind_map, NULL))
 		errx(1, "pthread_create");
-	while (!halt->halted) {
-		if (time(NULL) > end)
+	while (!halt->halted)
+		if (!nap(end, 1))
 			errx(1, "not halted within %d s", DEADLINE);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
 	close(map);
 	say("closed");
 	if (bound)

@@ -19,10 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifndef XDP_FLAGS_HOLD_PROG_ARRAYS
-#define XDP_FLAGS_HOLD_PROG_ARRAYS (1U << 5)
-#endif
-
 #define CHECK(cond)							\
 	do {								\
 		if (!(cond))						\

@@ -4,9 +4,9 @@
  * dump filter DEV FROM TO
  *
  * Dumps all links, or the ingress filters of DEV, again and again, with room
- * for FROM to TO bytes in each message of the kernel, by steps of 4. So every
- * attribute comes to be the one for which there is no room any more. Prints
- * what the dumps have in common:
+ * for FROM to TO bytes in each message of the kernel, by steps of 4. This way
+ * each attribute in turn is the first that does not fit. Prints what the dumps
+ * have in common:
  *
  *   OBJECTS objects, HELD held, at most LONGEST bytes, XDP at most XDP bytes,
  *   at least LEFT bytes left
@@ -14,83 +14,53 @@
  * and fails where they differ. Held are those with a flag to hold, LEFT is the
  * smallest room that was left in a message.
  */
-#include <err.h>
-#include <libmnl/libmnl.h>
-#include <linux/if_link.h>
-#include <linux/pkt_cls.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "../common/common.h"
 
 #define SIZE 32768
-/* newer than the system's headers */
-#define HOLD_XDP (1u << 5)
-#define HOLD_TC (1u << 1)
 
 struct seen {
 	int objects, held, longest, xdp;
 };
 
-/* The flags in attribute TYPE of the nest, or 0 */
-static __u32 flags_in(const struct nlattr *nest, int type)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each_nested(attr, nest)
-		if (mnl_attr_get_type(attr) == type)
-			return mnl_attr_get_u32(attr);
-	return 0;
-}
-
 static int see(const struct nlmsghdr *nlh, void *data)
 {
+	bool link = nlh->nlmsg_type == RTM_NEWLINK;
+	struct attachment attached;
 	struct seen *seen = data;
 	const struct nlattr *attr;
-	bool link = nlh->nlmsg_type == RTM_NEWLINK;
 
 	if (!link && nlh->nlmsg_type != RTM_NEWTFILTER)
 		errx(1, "message of type %u", nlh->nlmsg_type);
-	if (!link && !((struct tcmsg *)mnl_nlmsg_get_payload(nlh))->tcm_handle)
+	attached = nl_attachment(nlh);
+	if (!link && !attached.handle)
 		return MNL_CB_OK; /* the head of a list of filters */
 	seen->objects++;
+	seen->held += !!(attached.flags & (link ? XDP_FLAGS_HOLD_PROG_ARRAYS :
+						  TCA_BPF_FLAG_HOLD_MAPS));
 	if ((int)nlh->nlmsg_len > seen->longest)
 		seen->longest = nlh->nlmsg_len;
-	mnl_attr_for_each(attr, nlh, link ? sizeof(struct ifinfomsg) :
-					    sizeof(struct tcmsg)) {
-		if (link && mnl_attr_get_type(attr) == IFLA_XDP) {
-			seen->held += !!(flags_in(attr, IFLA_XDP_FLAGS) &
-					 HOLD_XDP);
-			if (mnl_attr_get_len(attr) > seen->xdp)
-				seen->xdp = mnl_attr_get_len(attr);
-		}
-		if (!link && mnl_attr_get_type(attr) == TCA_OPTIONS)
-			seen->held += !!(flags_in(attr, TCA_BPF_FLAGS) &
-					 HOLD_TC);
-	}
+	if (!link)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
+		if (mnl_attr_get_type(attr) == IFLA_XDP &&
+		    mnl_attr_get_len(attr) > seen->xdp)
+			seen->xdp = mnl_attr_get_len(attr);
 	return MNL_CB_OK;
 }
 
 static void request(struct mnl_socket *nl, const char *dev, int flags)
 {
-	char buf[256] = {};
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *ifi;
-	struct tcmsg *tc;
+	struct nlmsghdr *nlh;
 
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
 	if (!dev || !flags) {
-		nlh->nlmsg_type = RTM_GETLINK;
-		ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-		ifi->ifi_index = flags ? 0 : 1;
+		nlh = nl_request(RTM_GETLINK, flags);
+		nl_put_link(nlh, flags ? 0 : 1);
 	} else {
-		nlh->nlmsg_type = RTM_GETTFILTER;
-		tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-		tc->tcm_ifindex = if_nametoindex(dev);
-		tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+		nlh = nl_request(RTM_GETTFILTER, flags);
+		nl_put_tc(nlh, device_index(dev), NL_INGRESS, 0, 0);
 	}
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		err(1, "netlink send");
@@ -100,11 +70,9 @@ static struct seen dump(const char *dev, int room, int *left)
 {
 	static char buf[SIZE];
 	struct seen seen = {};
-	struct mnl_socket *nl = mnl_socket_open(NETLINK_ROUTE);
+	struct mnl_socket *nl = nl_open();
 	int len, ret;
 
-	if (!nl)
-		err(1, "netlink");
 	/* The kernel makes messages as large as the largest buffer that was
 	 * read with before.
 	 */

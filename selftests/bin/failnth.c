@@ -9,8 +9,8 @@
  * allocation failing, until no allocation is left to fail.
  *
  * Each time the kernel must have done all or nothing, and have said which. The
- * proof is in its own counts, see progs/urefs.bpf.c: references and user
- * references of the arrays, references and holds of the programs. Prints how
+ * proof is in its own counts: references and user references of the arrays,
+ * references and holds of the programs. Prints how
  * many faults were injected; none is a failure.
  *
  *	A jumps through "shared" and "a", B through "shared" and "b". Nobody
@@ -18,15 +18,13 @@
  *	a hold empties it.
  */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "nl.h"
-#include "urefs.h"
+#include "../common/common.h"
 
 #define DEADLINE 20 /* seconds */
 #define TOO_MANY 5000 /* allocations in one system call */
@@ -40,13 +38,14 @@ struct state {
 };
 
 struct counts {
-	struct urefs map[MAPS], prog[2];
+	struct kernel_map map[MAPS];
+	struct kernel_prog prog[2];
 };
 
 static enum { XDP, TC, LINK, BIND } kind;
 static __u32 mode;
-static int ifindex, nl, fail_nth, link_fd = -1;
-static int iter_maps, iter_progs;
+static int ifindex, fail_nth, link_fd = -1;
+static struct mnl_socket *nl;
 static enum bpf_prog_type type;
 static int prog_fd[2], map_fd[MAPS];
 static __u32 prog_id[2], map_id[MAPS];
@@ -105,146 +104,79 @@ static void prepare_faults(void)
 
 static struct counts read_counts(void)
 {
-	struct counts now;
+	struct counts counts;
+	int i;
 
-	memset(&now, 0, sizeof(now));
-	urefs_read(iter_maps, now.map, map_id, MAPS);
-	urefs_read(iter_progs, now.prog, prog_id, 2);
-	return now;
+	/* no padding that differs */
+	memset(&counts, 0, sizeof(counts));
+	for (i = 0; i < MAPS; i++)
+		if (!kernel_map(map_id[i], &counts.map[i]))
+			errx(1, "array %d is gone", i);
+	for (i = 0; i < 2; i++)
+		if (!kernel_prog(prog_id[i], &counts.prog[i]))
+			errx(1, "program %d is gone", i);
+	return counts;
 }
 
 static void print_counts(const char *what, const struct counts *counts)
 {
-	static const char * const names[] = { "shared", "a", "b", "A", "B" };
-	const struct urefs *line = counts->map;
+	static const char * const names[] = { "shared", "a", "b" };
 	int i;
 
 	fprintf(stderr, "%s:", what);
-	for (i = 0; i < MAPS + 2; i++)
-		fprintf(stderr, " %s: refs %lld %s %lld maps %u;", names[i],
-			line[i].refs, i < MAPS ? "urefs" : "holds",
-			line[i].urefs, line[i].maps);
+	for (i = 0; i < MAPS; i++)
+		fprintf(stderr, " %s: refs %lld urefs %lld;", names[i],
+			counts->map[i].refs, counts->map[i].urefs);
+	for (i = 0; i < 2; i++)
+		fprintf(stderr, " %c: refs %lld holds %lld maps %u;", 'A' + i,
+			counts->prog[i].refs, counts->prog[i].holds,
+			counts->prog[i].maps);
 	fputc('\n', stderr);
 }
 
 /* Holds end after a grace period, from a work, and references with them. */
 static void wait_for_counts(const struct counts *wanted)
 {
-	struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
-	time_t end = time(NULL) + DEADLINE;
-	struct counts now;
+	double end = now() + DEADLINE;
+	struct counts seen;
 
-	for (;;) {
-		now = read_counts();
-		if (!memcmp(&now, wanted, sizeof(now)))
+	do {
+		seen = read_counts();
+		if (!memcmp(&seen, wanted, sizeof(seen)))
 			return;
-		if (time(NULL) > end)
-			break;
-		nanosleep(&pause, NULL);
-	}
+	} while (nap(end, 2));
 	print_counts("expected", wanted);
-	print_counts("seen", &now);
+	print_counts("seen", &seen);
 	errx(1, "the kernel's counts are not what they were before");
 }
 
 /* ---- programs and arrays ------------------------------------------------ */
 
-static int load(const struct bpf_insn *insns, size_t count, __u32 *id)
-{
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int fd;
-
-	opts.expected_attach_type = type == BPF_PROG_TYPE_XDP ? BPF_XDP : 0;
-	fd = bpf_prog_load(type, "failnth", "GPL", insns, count, &opts);
-	if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &len))
-		err(1, "program");
-	*id = info.id;
-	return fd;
-}
-
-#define JUMP(map)								\
-	{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1,	\
-	  .src_reg = BPF_REG_6 },					\
-	{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_2,	\
-	  .src_reg = BPF_PSEUDO_MAP_FD, .imm = map }, {},		\
-	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3 },	\
-	{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call }
-
-/* Returns HIT through the array "shared", or else through its own as well. */
+/* A program returns HIT through the array "shared", or else through its own as
+ * well. Only "shared" ever is filled: to hit is to hit through it.
+ */
 #define HIT 1
 #define MISS 2
 
-static int load_jumper(int shared, int own, __u32 *id)
+static int load(int first, int second, __u32 *id)
 {
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6,
-		  .src_reg = BPF_REG_1 },
-		JUMP(shared),
-		JUMP(own),
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = MISS },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
+	const struct jump jumps[] = { { first, 0 }, { second, 0 } };
 
-	return load(insns, sizeof(insns) / sizeof(insns[0]), id);
-}
-
-static int load_target(void)
-{
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = HIT },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	__u32 id;
-
-	return load(insns, 2, &id);
-}
-
-static int make_array(const char *name, __u32 *id)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int fd;
-
-	fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, name, 4, 4, 1, NULL);
-	if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len))
-		err(1, "prog array");
-	*id = info.id;
-	return fd;
-}
-
-/* Only "shared" ever is filled: to hit is to hit through it. */
-static bool hits(int prog)
-{
-	char packet[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet,
-		    .data_size_in = sizeof(packet));
-
-	if (bpf_prog_test_run_opts(prog, &opts))
-		err(1, "bpf_prog_test_run_opts");
-	return opts.retval == HIT;
-}
-
-static void fill(int map)
-{
-	int target = load_target();
-	__u32 slot = 0;
-
-	if (bpf_map_update_elem(map, &slot, &target, BPF_ANY))
-		err(1, "fill");
-	close(target);
+	return load_jumper(type, "failnth", jumps, 2, MISS, id);
 }
 
 static void make_programs(void)
 {
-	map_fd[SHARED] = make_array("shared", &map_id[SHARED]);
-	map_fd[OWN_A] = make_array("a", &map_id[OWN_A]);
-	map_fd[OWN_B] = make_array("b", &map_id[OWN_B]);
-	prog_fd[A] = load_jumper(map_fd[kind == BIND ? OWN_A : SHARED],
-				 map_fd[OWN_A], &prog_id[A]);
-	prog_fd[B] = load_jumper(map_fd[SHARED], map_fd[OWN_B], &prog_id[B]);
-	fill(map_fd[SHARED]);
+	int target = load_jumper(type, "target", NULL, 0, HIT, NULL);
+
+	map_fd[SHARED] = make_prog_array("shared", 1, &map_id[SHARED]);
+	map_fd[OWN_A] = make_prog_array("a", 1, &map_id[OWN_A]);
+	map_fd[OWN_B] = make_prog_array("b", 1, &map_id[OWN_B]);
+	prog_fd[A] = load(map_fd[kind == BIND ? OWN_A : SHARED], map_fd[OWN_A],
+			  &prog_id[A]);
+	prog_fd[B] = load(map_fd[SHARED], map_fd[OWN_B], &prog_id[B]);
+	fill_slot(map_fd[SHARED], 0, target);
+	close(target);
 }
 
 /* ---- requests ----------------------------------------------------------- */
@@ -255,7 +187,7 @@ static int link_create(int prog, bool held)
 		.link_create.prog_fd = prog_fd[prog],
 		.link_create.target_ifindex = ifindex,
 		.link_create.attach_type = BPF_XDP,
-		.link_create.flags = mode | (held ? HOLD_XDP : 0),
+		.link_create.flags = mode | (held ? XDP_FLAGS_HOLD_PROG_ARRAYS : 0),
 	};
 
 	return sys_bpf(BPF_LINK_CREATE, &attr, sizeof(attr));
@@ -284,35 +216,39 @@ static int link_detach(void)
 static int answer(void)
 {
 	static char buf[8192];
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload((void *)buf);
-	int len = recv(nl, buf, sizeof(buf), 0);
+	const struct nlmsghdr *nlh = (void *)buf;
+	int len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 
 	if (len < 0 && errno == ENOBUFS)
 		return 1;
-	if (len < 0 || !mnl_nlmsg_ok((void *)buf, len) ||
-	    ((struct nlmsghdr *)buf)->nlmsg_type != NLMSG_ERROR)
+	if (len < 0 || !mnl_nlmsg_ok(nlh, len) ||
+	    nlh->nlmsg_type != NLMSG_ERROR)
 		err(1, "netlink receive");
-	return e->error;
+	return ((struct nlmsgerr *)mnl_nlmsg_get_payload(nlh))->error;
 }
 
-static size_t put_request(void *buf, struct state from, struct state to)
+static struct nlmsghdr *make_request(struct state from, struct state to)
 {
 	int fd = to.prog == NONE ? -1 : prog_fd[to.prog];
 	struct nlmsghdr *nlh;
 
 	if (kind == XDP) {
-		nlh = nl_begin(buf, RTM_SETLINK, NLM_F_ACK);
-		nl_put_xdp(nlh, ifindex, fd, mode | (to.held ? HOLD_XDP : 0));
+		nlh = nl_request(RTM_SETLINK, NLM_F_ACK);
+		nl_put_link(nlh, ifindex);
+		nl_put_xdp(nlh, fd, mode |
+			   (to.held ? XDP_FLAGS_HOLD_PROG_ARRAYS : 0), -1);
 	} else if (to.prog == NONE) {
-		nlh = nl_begin(buf, RTM_DELTFILTER, NLM_F_ACK);
-		nl_put_filter(nlh, ifindex, 1);
+		nlh = nl_request(RTM_DELTFILTER, NLM_F_ACK);
+		nl_put_tc(nlh, ifindex, NL_INGRESS, 1, 1);
+		mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
 	} else {
-		nlh = nl_begin(buf, RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE |
-			       (from.prog == NONE ? NLM_F_EXCL : 0));
-		nl_put_tc(nlh, ifindex, 1, fd, "failnth",
-			  TCA_BPF_FLAG_ACT_DIRECT | (to.held ? HOLD_TC : 0));
+		nlh = nl_request(RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE |
+				 (from.prog == NONE ? NLM_F_EXCL : 0));
+		nl_put_tc(nlh, ifindex, NL_INGRESS, 1, 1);
+		nl_put_bpf(nlh, fd, TCA_BPF_FLAG_ACT_DIRECT |
+			   (to.held ? TCA_BPF_FLAG_HOLD_MAPS : 0), 0);
 	}
-	return nlh->nlmsg_len;
+	return nlh;
 }
 
 /* The request, of which the n-th allocation fails: 0, -errno, or 1 if nobody
@@ -320,7 +256,7 @@ static size_t put_request(void *buf, struct state from, struct state to)
  */
 static int request(struct state from, struct state to, int n, bool *injected)
 {
-	static char buf[8192];
+	struct nlmsghdr *nlh;
 	int ret, error;
 
 	if (kind == LINK) {
@@ -338,39 +274,43 @@ static int request(struct state from, struct state to, int n, bool *injected)
 		return ret < 0 ? -error : 0;
 	}
 
-	memset(buf, 0, sizeof(buf));
-	put_request(buf, from, to);
+	nlh = make_request(from, to);
 	set_fault(n);
-	ret = send(nl, buf, ((struct nlmsghdr *)buf)->nlmsg_len, 0);
+	ret = mnl_socket_sendto(nl, nlh, nlh->nlmsg_len);
 	error = errno;
 	*injected = end_fault();
 	return ret < 0 ? -error : answer();
 }
 
+/* The link has the program and the flag that the device has. */
+static void check_link(struct attachment seen)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_link_get_info_by_fd(link_fd, &info, &len))
+		err(1, "link info");
+	if (seen.id && (info.prog_id != seen.id || !info.xdp.ifindex))
+		errx(1, "the link has program %u, the device %u", info.prog_id,
+		     seen.id);
+	if ((info.xdp.flags ^ seen.flags) & XDP_FLAGS_HOLD_PROG_ARRAYS)
+		errx(1, "link info says %x", info.xdp.flags);
+}
+
 static struct state read_state(void)
 {
-	struct attachment seen = nl_ask(nl, kind != TC, ifindex);
+	struct attachment seen = kind == TC ? nl_query_filter(nl, ifindex, 1) :
+					      nl_query_xdp(nl, ifindex);
 	struct state state = { .prog = NONE };
 
 	if (seen.id)
 		state.prog = seen.id == prog_id[A] ? A : B;
 	if (seen.id && seen.id != prog_id[state.prog])
 		errx(1, "program %u is attached, which nobody did", seen.id);
-	state.held = seen.flags & (kind == TC ? HOLD_TC : HOLD_XDP);
-	if (kind == LINK && link_fd >= 0) {
-		struct bpf_link_info info = {};
-		__u32 len = sizeof(info);
-		const __u32 *xdp = (void *)&info.xdp.ifindex;
-
-		if (bpf_link_get_info_by_fd(link_fd, &info, &len))
-			err(1, "link info");
-		/* ifindex, then flags */
-		if (seen.id && (info.prog_id != seen.id || xdp[0] == 0))
-			errx(1, "the link has program %u, the device %u",
-			     info.prog_id, seen.id);
-		if (state.held != !!(xdp[1] & HOLD_XDP))
-			errx(1, "link info says %x", xdp[1]);
-	}
+	state.held = seen.flags & (kind == TC ? TCA_BPF_FLAG_HOLD_MAPS :
+						XDP_FLAGS_HOLD_PROG_ARRAYS);
+	if (kind == LINK && link_fd >= 0)
+		check_link(seen);
 	return state;
 }
 
@@ -422,9 +362,7 @@ static void only_holds(bool on)
 		close(map_fd[SHARED]);
 		map_fd[SHARED] = -1;
 	} else {
-		map_fd[SHARED] = bpf_map_get_fd_by_id(map_id[SHARED]);
-		if (map_fd[SHARED] < 0)
-			err(1, "open shared");
+		map_fd[SHARED] = open_map(map_id[SHARED]);
 	}
 }
 
@@ -465,7 +403,7 @@ static void fail_each(struct state from, struct state to)
 		if (!same(now, from) && !same(now, to))
 			errx(1, "%s -> %s, fault %d: now %s", name(from),
 			     name(to), n, name(now));
-		if (!hits(prog_fd[A]) || !hits(prog_fd[B]))
+		if (run_prog(prog_fd[A]) != HIT || run_prog(prog_fd[B]) != HIT)
 			errx(1, "%s -> %s, fault %d: the array was emptied",
 			     name(from), name(to), n);
 		wait_for_counts(same(now, to) ? &after : &before);
@@ -504,19 +442,20 @@ static void fail_each(struct state from, struct state to)
 		errx(1, "no fault was injected");
 }
 
+static const struct state states[] = {
+	{ NONE, false }, { A, false }, { A, true }, { B, false }, { B, true },
+};
+
 /* What the counts are in each state, without faults; that a hold is one user
  * reference on each array, and nothing else one, is told from rule S2.
  */
 static void learn_counts(void)
 {
-	const struct state states[] = {
-		{ NONE, false }, { A, false }, { A, true }, { B, false },
-		{ B, true },
-	};
 	struct counts wanted = {};
+	bool a, b;
 	size_t i;
 
-	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
 		const struct state state = states[i];
 		struct counts *counts;
 
@@ -527,11 +466,12 @@ static void learn_counts(void)
 			errx(1, "not %s", name(state));
 		if (state.prog == NONE)
 			wanted = *counts;
-		if (counts->map[SHARED].urefs != 1 + state.held ||
-		    counts->map[OWN_A].urefs != 1 + (state.held && state.prog == A) ||
-		    counts->map[OWN_B].urefs != 1 + (state.held && state.prog == B) ||
-		    counts->prog[A].urefs != (state.held && state.prog == A) ||
-		    counts->prog[B].urefs != (state.held && state.prog == B)) {
+		a = state.held && state.prog == A;
+		b = state.held && state.prog == B;
+		if (counts->map[SHARED].urefs != 1 + a + b ||
+		    counts->map[OWN_A].urefs != 1 + a ||
+		    counts->map[OWN_B].urefs != 1 + b ||
+		    counts->prog[A].holds != a || counts->prog[B].holds != b) {
 			print_counts(name(state), counts);
 			errx(1, "these are not the user references of a hold");
 		}
@@ -542,10 +482,6 @@ static void learn_counts(void)
 
 static void fail_attachments(void)
 {
-	const struct state states[] = {
-		{ NONE, false }, { A, false }, { A, true }, { B, false },
-		{ B, true },
-	};
 	size_t from, to;
 
 	learn_counts();
@@ -578,10 +514,9 @@ static void fail_binds(struct state state)
 		close(prog_fd[A]);
 		close(map_fd[OWN_A]);
 		close(map_fd[OWN_B]);
-		map_fd[OWN_A] = make_array("a", &map_id[OWN_A]);
-		map_fd[OWN_B] = make_array("late", &map_id[OWN_B]);
-		prog_fd[A] = load_jumper(map_fd[OWN_A], map_fd[OWN_A],
-					 &prog_id[A]);
+		map_fd[OWN_A] = make_prog_array("a", 1, &map_id[OWN_A]);
+		map_fd[OWN_B] = make_prog_array("late", 1, &map_id[OWN_B]);
+		prog_fd[A] = load(map_fd[OWN_A], map_fd[OWN_A], &prog_id[A]);
 		unattached = read_counts();
 		go_to((struct state){ .prog = NONE }, state);
 
@@ -616,33 +551,33 @@ static void fail_binds(struct state state)
 		errx(1, injected ? "no end" : "no fault was injected");
 }
 
+static const struct way {
+	const char *name;
+	int kind;
+	__u32 mode;
+} ways[] = {
+	{ "xdpdrv", XDP, XDP_FLAGS_DRV_MODE },
+	{ "xdpgeneric", XDP, XDP_FLAGS_SKB_MODE },
+	{ "ingress", TC, 0 },
+	{ "linkdrv", LINK, XDP_FLAGS_DRV_MODE },
+	{ "linkgeneric", LINK, XDP_FLAGS_SKB_MODE },
+	{ "bind", BIND, XDP_FLAGS_DRV_MODE },
+};
+
 int main(int argc, char **argv)
 {
+	const struct way *w;
+
 	if (argc != 3)
 		errx(2, "usage: failnth WHERE DEV");
-	ifindex = if_nametoindex(argv[2]);
-	if (!ifindex)
-		err(1, "%s", argv[2]);
-	type = BPF_PROG_TYPE_XDP;
-	mode = XDP_FLAGS_DRV_MODE;
-	if (!strcmp(argv[1], "xdpdrv")) {
-		kind = XDP;
-	} else if (!strcmp(argv[1], "xdpgeneric")) {
-		kind = XDP, mode = XDP_FLAGS_SKB_MODE;
-	} else if (!strcmp(argv[1], "ingress")) {
-		kind = TC, type = BPF_PROG_TYPE_SCHED_CLS;
-	} else if (!strcmp(argv[1], "linkdrv")) {
-		kind = LINK;
-	} else if (!strcmp(argv[1], "linkgeneric")) {
-		kind = LINK, mode = XDP_FLAGS_SKB_MODE;
-	} else if (!strcmp(argv[1], "bind")) {
-		kind = BIND;
-	} else {
-		errx(2, "%s: no such place to attach to", argv[1]);
-	}
-
-	iter_maps = urefs_iter("maps");
-	iter_progs = urefs_iter("progs");
+	ifindex = device_index(argv[2]);
+	for (w = ways; strcmp(w->name, argv[1]); w++)
+		if (w == &ways[ARRAY_SIZE(ways) - 1])
+			errx(2, "%s: no such place to attach to", argv[1]);
+	kind = w->kind;
+	mode = w->mode;
+	type = kind == TC ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
+	kernel_open();
 	nl = nl_open();
 	make_programs();
 	prepare_faults();

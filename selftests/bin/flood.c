@@ -4,52 +4,29 @@
  * at once, until SIGTERM; then print how many were sent, one CPU a line.
  * Prints "flooding" when it begins.
  */
-#include <err.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define ETH_P_TEST 0x88b5 /* as in progs/jump.h */
+#include "../common/common.h"
+
 #define MAX_CPUS 8
 #define BURST 4
 
 static void flood(int cpu, int ifindex, unsigned long *sent)
 {
-	struct timespec pause = { .tv_nsec = 2000 * 1000 };
-	unsigned char frame[ETH_ZLEN] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* to everybody */
-		0x02, 0, 0, 0, 0, 1,
-		ETH_P_TEST >> 8, ETH_P_TEST & 0xff,
-	};
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET, .sll_ifindex = ifindex,
-	};
-	cpu_set_t set;
-	int fd, i;
+	int fd = frames_open(), i;
 
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	fd = socket(AF_PACKET, SOCK_RAW, 0);
-	if (fd < 0 || sched_setaffinity(0, sizeof(set), &set) ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL))
+	run_on_cpu(cpu);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		err(1, "CPU %d", cpu);
 	for (;;) {
-		/* the queue may be full */
 		for (i = 0; i < BURST; i++)
-			if (sendto(fd, frame, sizeof(frame), MSG_DONTWAIT,
-				   (void *)&to, sizeof(to)) == sizeof(frame))
-				++*sent;
-		nanosleep(&pause, NULL);
+			*sent += send_frame(fd, ifindex, 1, MSG_DONTWAIT);
+		usleep(2000);
 	}
 }
 
@@ -62,11 +39,10 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		errx(2, "usage: flood DEV");
-	ifindex = if_nametoindex(argv[1]);
-	if (!ifindex)
-		err(1, "%s", argv[1]);
+	ifindex = device_index(argv[1]);
 	if (cpus > MAX_CPUS)
 		cpus = MAX_CPUS;
+	/* a cache line for each CPU */
 	sent = mmap(NULL, MAX_CPUS * 64, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sent == MAP_FAILED)

@@ -21,19 +21,24 @@
  * still has a reference to what was attached.
  */
 #include <bpf/bpf.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/veth.h>
+#include <linux/if_ether.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "nl.h"
-#include "urefs.h"
+#include "../common/common.h"
+
+/* Short names, for expressions of many flags */
+#define HOLD_XDP XDP_FLAGS_HOLD_PROG_ARRAYS
+#define HOLD_TC	TCA_BPF_FLAG_HOLD_MAPS
 
 #define DEADLINE 20 /* seconds */
 #define DEV 70	/* index of the device that all is about, of fixed number */
@@ -64,7 +69,7 @@ struct request {
 	char data[LARGEST];
 };
 
-static int nl;
+static struct mnl_socket *nl;
 static bool holds, verbose;	/* the kernel knows the flags */
 
 /* ---- chance ------------------------------------------------------------- */
@@ -167,9 +172,8 @@ static void make_setlink(struct request *r)
 	struct nlmsghdr *nlh = nl_begin(r->data, PICK(RTM_SETLINK, RTM_SETLINK,
 						      RTM_SETLINK, RTM_NEWLINK),
 					NLM_F_ACK);
-	struct ifinfomsg *ifi;
+	struct ifinfomsg *ifi = nl_put_link(nlh, 0);
 
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 	ifi->ifi_family = PICK(AF_UNSPEC, AF_UNSPEC, AF_UNSPEC, AF_INET6);
 	ifi->ifi_index = one_in(16) ? rnd(3) : DEV;
 	put_xdp(nlh);
@@ -384,7 +388,8 @@ static int answers(void)
 	struct nlmsghdr *nlh;
 	int len, result = 1;
 
-	while ((len = recv(nl, buf, sizeof(buf), MSG_DONTWAIT)) >= 0) {
+	while ((len = recv(mnl_socket_get_fd(nl), buf, sizeof(buf),
+			   MSG_DONTWAIT)) >= 0) {
 		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, len);
 		     nlh = mnl_nlmsg_next(nlh, &len)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
@@ -399,11 +404,17 @@ static int answers(void)
 	return result;
 }
 
+/* Of any length, also of another one than it says itself */
 static int send_message(void *data, size_t size)
 {
-	if (send(nl, data, size, 0) < 0)
+	if (mnl_socket_sendto(nl, data, size) < 0)
 		return -errno;
 	return answers();
+}
+
+static int talk(struct nlmsghdr *nlh)
+{
+	return nl_talk(nl, nlh, NULL, NULL);
 }
 
 static int send_request(struct request *r)
@@ -429,62 +440,45 @@ static void must(int result, const char *what)
 
 static int attach_xdp(int ifindex, int fd, __u32 flags)
 {
-	char buf[256] = {};
-	struct nlmsghdr *nlh = nl_begin(buf, RTM_SETLINK, NLM_F_ACK);
+	struct nlmsghdr *nlh = nl_request(RTM_SETLINK, 0);
 
-	nl_put_xdp(nlh, ifindex, fd, flags);
-	return send_message(nlh, nlh->nlmsg_len);
+	nl_put_link(nlh, ifindex);
+	nl_put_xdp(nlh, fd, flags, -1);
+	return talk(nlh);
 }
 
 static int change_qdisc(int type)
 {
-	char buf[256] = {};
 	struct nlmsghdr *nlh;
-	struct tcmsg *tc;
 
-	nlh = nl_begin(buf, type, NLM_F_ACK | (type == RTM_NEWQDISC ?
-					       NLM_F_CREATE | NLM_F_EXCL : 0));
-	tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-	tc->tcm_ifindex = DEV;
-	tc->tcm_parent = TC_H_CLSACT;
-	tc->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+	nlh = nl_request(type, type == RTM_NEWQDISC ?
+			 NLM_F_CREATE | NLM_F_EXCL : 0);
+	nl_put_tc(nlh, DEV, TC_H_CLSACT, 0, TC_H_MAKE(TC_H_CLSACT, 0));
 	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
-	return send_message(nlh, nlh->nlmsg_len);
+	return talk(nlh);
 }
 
 static void add_devices(void)
 {
-	struct nlattr *info, *data, *peer;
-	struct ifinfomsg *ifi;
 	struct nlmsghdr *nlh;
-	char buf[512] = {};
+	struct nl_nests nests;
 
-	nlh = nl_begin(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	ifi->ifi_index = DEV;
+	nlh = nl_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	nl_put_link(nlh, DEV);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, "fuzz0");
-	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
-	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
-	peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	ifi->ifi_index = DEV + 1;
+	nests = nl_begin_veth(nlh, DEV + 1);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, "fuzz1");
-	mnl_attr_nest_end(nlh, peer);
-	mnl_attr_nest_end(nlh, data);
-	mnl_attr_nest_end(nlh, info);
-	must(send_message(nlh, nlh->nlmsg_len), "add the devices");
+	nl_end_veth(nlh, nests);
+	must(talk(nlh), "add the devices");
 	must(change_qdisc(RTM_NEWQDISC), "add clsact");
 }
 
 static void delete_device(int ifindex)
 {
-	char buf[64] = {};
-	struct nlmsghdr *nlh = nl_begin(buf, RTM_DELLINK, NLM_F_ACK);
-	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	struct nlmsghdr *nlh = nl_request(RTM_DELLINK, 0);
 
-	ifi->ifi_index = ifindex;
-	send_message(nlh, nlh->nlmsg_len);
+	nl_put_link(nlh, ifindex);
+	talk(nlh);
 }
 
 static void put_link(void)
@@ -507,7 +501,6 @@ static void begin(enum start start)
 {
 	__u32 hold = holds ? HOLD_XDP : 0;
 	struct nlmsghdr *nlh;
-	char buf[512] = {};
 
 	if (start == DRV) {
 		must(attach_xdp(DEV, FD_XDP, XDP_FLAGS_DRV_MODE | hold), "drv");
@@ -516,10 +509,11 @@ static void begin(enum start start)
 	} else if (start == BPF_LINK) {
 		put_link();
 	} else if (start == FILTER) {
-		nlh = nl_begin(buf, RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE);
-		nl_put_tc(nlh, DEV, 1, FD_TC, "start", TCA_BPF_FLAG_ACT_DIRECT |
-			  (holds ? HOLD_TC : 0));
-		must(send_message(nlh, nlh->nlmsg_len), "filter");
+		nlh = nl_request(RTM_NEWTFILTER, NLM_F_CREATE);
+		nl_put_tc(nlh, DEV, NL_INGRESS, 1, 1);
+		nl_put_bpf(nlh, FD_TC, TCA_BPF_FLAG_ACT_DIRECT |
+			   (holds ? HOLD_TC : 0), 0);
+		must(talk(nlh), "filter");
 	}
 }
 
@@ -527,7 +521,7 @@ static void begin(enum start start)
 
 struct seen {
 	struct attachment xdp, filters[8];
-	__u32 handles[8], count, link_prog, link_flags, maps[3];
+	__u32 count, link_prog, link_flags, maps[3];
 };
 
 static __u32 nr_maps(int fd)
@@ -540,30 +534,6 @@ static __u32 nr_maps(int fd)
 	return info.nr_map_ids;
 }
 
-static void look_at_filters(struct seen *seen, __u32 parent)
-{
-	char request[64] = {}, buf[32768];
-	struct nlmsghdr *nlh = nl_begin(request, RTM_GETTFILTER, NLM_F_DUMP);
-	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-	int len;
-
-	tc->tcm_ifindex = DEV;
-	tc->tcm_parent = parent;
-	if (send(nl, nlh, nlh->nlmsg_len, 0) < 0)
-		err(1, "send");
-	while ((len = recv(nl, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
-		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, len);
-		     nlh = mnl_nlmsg_next(nlh, &len)) {
-			tc = mnl_nlmsg_get_payload(nlh);
-			if (nlh->nlmsg_type != RTM_NEWTFILTER ||
-			    !tc->tcm_handle || seen->count == 8)
-				continue;
-			seen->handles[seen->count] = tc->tcm_handle;
-			seen->filters[seen->count++] = nl_attachment(nlh);
-		}
-	}
-}
-
 /* Of the device, as far as it is there */
 static struct seen look(void)
 {
@@ -574,16 +544,16 @@ static struct seen look(void)
 
 	memset(&seen, 0, sizeof(seen));
 	if (if_indextoname(DEV, name)) {
-		seen.xdp = nl_ask(nl, true, DEV);
-		look_at_filters(&seen, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS));
-		look_at_filters(&seen, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS));
+		seen.xdp = nl_query_xdp(nl, DEV);
+		seen.count = nl_list_filters(nl, DEV, NL_INGRESS, seen.filters,
+					     8);
+		seen.count += nl_list_filters(nl, DEV, NL_EGRESS, seen.filters +
+					      seen.count, 8 - seen.count);
 	}
 	memset(&info, 0, len);
 	if (!bpf_link_get_info_by_fd(FD_LINK, &info, &len)) {
-		const __u32 *xdp = (void *)&info.xdp.ifindex;
-
 		seen.link_prog = info.prog_id;
-		seen.link_flags = xdp[1];
+		seen.link_flags = info.xdp.flags;
 	}
 	seen.maps[0] = nr_maps(FD_XDP);
 	seen.maps[1] = nr_maps(FD_XDP2);
@@ -626,30 +596,9 @@ static int to_number(int fd, int number)
 
 static void load(enum bpf_prog_type type, int map, int number)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_2,
-		  .src_reg = BPF_PSEUDO_MAP_FD, .imm = map }, {},
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3 },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 2 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
+	const struct jump jump = { map, 0 };
 
-	opts.expected_attach_type = type == BPF_PROG_TYPE_XDP ? BPF_XDP : 0;
-	to_number(bpf_prog_load(type, "fuzz", "GPL", insns, 6, &opts), number);
-}
-
-static int make_array(__u32 *id)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "fuzz", 4, 4, 1, NULL);
-
-	if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len))
-		err(1, "prog array");
-	*id = info.id;
-	return fd;
+	to_number(load_jumper(type, "fuzz", &jump, 1, 2, NULL), number);
 }
 
 static void write_file(const char *path, const char *text)
@@ -842,19 +791,19 @@ static void send_all(const char *who, __u64 seed, __u64 first, __u64 count)
 }
 
 /* What the sender left: all its fds are closed, its devices are gone. */
-static void nothing_is_left(int iter, const __u32 *ids)
+static void nothing_is_left(const __u32 *ids)
 {
-	struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
-	time_t end = time(NULL) + DEADLINE;
-	struct urefs left[3] = {};
+	struct kernel_map left[3];
+	double end = now() + DEADLINE;
+	int i;
 
 	do {
-		urefs_read(iter, left, ids, 3);
+		for (i = 0; i < 3; i++)
+			kernel_map(ids[i], &left[i]);
 		if (left[0].urefs == 1 && left[1].urefs == 1 &&
 		    left[2].urefs == 1)
 			return;
-		nanosleep(&pause, NULL);
-	} while (time(NULL) < end);
+	} while (nap(end, 20));
 	errx(1, "user references at the end: %lld %lld %lld", left[0].urefs,
 	     left[1].urefs, left[2].urefs);
 }
@@ -862,7 +811,7 @@ static void nothing_is_left(int iter, const __u32 *ids)
 int main(int argc, char **argv)
 {
 	__u64 seed = 1, count = 1000, first = 0;
-	int opt, map, tc_map, late, iter, status;
+	int opt, map, tc_map, late, status;
 	__u32 ids[3];
 	pid_t pid;
 
@@ -887,11 +836,11 @@ int main(int argc, char **argv)
 	if (optind + 1 != argc)
 		errx(2, "usage: fuzz [-s SEED] [-n COUNT] [-f FIRST] [-v] WHO");
 
-	iter = urefs_iter("maps");
-	map = make_array(&ids[0]);
-	late = make_array(&ids[1]);
+	kernel_open();
+	map = make_prog_array("fuzz", 1, &ids[0]);
+	late = make_prog_array("fuzz", 1, &ids[1]);
 	/* programs of two types cannot share one */
-	tc_map = make_array(&ids[2]);
+	tc_map = make_prog_array("fuzz", 1, &ids[2]);
 	pid = fork();
 	if (pid < 0)
 		err(1, "fork");
@@ -909,6 +858,6 @@ int main(int argc, char **argv)
 		err(1, "waitpid");
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		errx(1, "the sender ended with %x", status);
-	nothing_is_left(iter, ids);
+	nothing_is_left(ids);
 	return 0;
 }

@@ -5,7 +5,6 @@
  * and stays until it is killed.
  */
 #include <bpf/bpf.h>
-#include <err.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -16,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "../common/common.h"
 
 static void *page;
 static int prog;
@@ -45,9 +46,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		errx(2, "usage: stall PINNED_PROG");
-	prog = bpf_obj_get(argv[1]);
-	if (prog < 0)
-		err(1, "%s", argv[1]);
+	prog = open_pinned(argv[1]);
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);

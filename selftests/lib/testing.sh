@@ -76,6 +76,18 @@ absent()
 	[[ $out != *"$text"* ]] || fail "'$*' said '$out', with '$text'"
 }
 
+# present PATTERN COMMAND...: COMMAND succeeds, and a line that it prints contains
+# that; * is any text
+present()
+{
+	local nl=$'\n' out
+	local pattern=${1//'*'/"*([!$nl])"}; shift
+
+	out=$("$@") || fail "'$*' failed"
+	# shellcheck disable=SC2053 # a pattern
+	[[ $out == *$pattern* ]] || fail "'$*' said '$out', without '$pattern'"
+}
+
 # until_true WHAT COMMAND...: COMMAND succeeds before the deadline
 until_true()
 {
@@ -84,7 +96,7 @@ until_true()
 	until "$@" >/dev/null; do
 		[ $SECONDS -le $end ] || fail "$what: not within $DEADLINE s"
 		# 10 ms, without a process: the agent has nothing to say
-		[ -z "${agent:-}" ] || read -r -t 0.01 -u "$from_agent" || :
+		[ -z "${agent_pid:-}" ] || read -r -t 0.01 -u "$from_agent" || :
 	done
 }
 
@@ -114,7 +126,7 @@ start_agent()
 {
 	coproc AGENT { exec agent; }
 	# shellcheck disable=SC2153
-	agent=$AGENT_PID
+	agent_pid=$AGENT_PID
 	# those of a coproc are not there in the subshell of a case
 	exec {to_agent}>&"${AGENT[1]}" {from_agent}<&"${AGENT[0]}"
 }
@@ -123,7 +135,7 @@ start_agent()
 # to the next one. The next case gets a new agent, see ids.
 no_answer()
 {
-	kill -KILL "$agent" 2>/dev/null || :
+	kill -KILL "$agent_pid" 2>/dev/null || :
 	echo "FAIL: the agent $1"
 	[ $BASHPID = $$ ] || exit 1
 	return 1
@@ -137,7 +149,7 @@ ask()
 	local line
 	answer=''
 
-	kill -0 "$agent" 2>/dev/null || { no_answer "is dead: $*"; return; }
+	kill -0 "$agent_pid" 2>/dev/null || { no_answer "is dead: $*"; return; }
 	echo "$*" >&"$to_agent"
 	while IFS= read -r -t $((DEADLINE + 10)) -u "$from_agent" line; do
 		[[ $line != '= '* ]] || {
@@ -166,7 +178,7 @@ says_error()
 # ids ...: the same request, printed. "ids none" waits.
 ids()
 {
-	kill -0 "$agent" 2>/dev/null || [ $BASHPID != $$ ] || start_agent
+	kill -0 "$agent_pid" 2>/dev/null || [ $BASHPID != $$ ] || start_agent
 	ask ids "$@" || return
 	[ -z "$answer" ] || echo "$answer"
 }

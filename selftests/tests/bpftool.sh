@@ -44,7 +44,7 @@ attached_by_bpftool()
 	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0 "${@:2}"
 	bpftool net show dev eth0 | grep "eth0([0-9]*) .* id $prog hold_maps"
 	as_json '"hold_maps":true' bpftool net show dev eth0
-	ip link show dev eth0 | grep hold-maps
+	present hold-maps ip link show dev eth0
 	unpin
 	settle
 	has_filled 2 "$prog"
@@ -113,7 +113,7 @@ case_net_shows_tc()
 	attach_tool ingress eth0
 	absent hold_maps bpftool net show dev eth0
 	attach_tool ingress eth0 hold-maps
-	bpftool net show dev eth0 | grep 'clsact/ingress .* hold_maps'
+	present 'clsact/ingress * hold_maps' bpftool net show dev eth0
 	as_json '"hold_maps":true' bpftool net show dev eth0
 	detach ingress eth0
 }
@@ -272,7 +272,7 @@ case_who_holds_elsewhere()
 		hold-maps
 	array=$(map_named jmp)
 	absent hold_maps answer_of "$array"
-	ip -all netns exec bpftool net show | grep 'eth0.* hold_maps'
+	present 'eth0* hold_maps' ip -all netns exec bpftool net show
 	ip netns del elsewhere
 }
 

@@ -32,9 +32,9 @@ case_old_replaces_what_holds()
 {
 	add_pair eth0
 	caller new new filter
-	tc filter show dev eth0 ingress | grep 'pref 77 .* hold-maps'
+	present 'pref 77 * hold-maps' tc filter show dev eth0 ingress
 	caller old new filter
-	tc filter show dev eth0 ingress | grep 'pref 77 .* handle 0x1 '
+	present 'pref 77 * handle 0x1 ' tc filter show dev eth0 ingress
 	absent hold-maps tc filter show dev eth0 ingress
 	detach ingress eth0
 }

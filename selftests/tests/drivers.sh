@@ -42,7 +42,7 @@ case_netlink()
 	says_error EOPNOTSUPP xdp "$sim" "$pins/two" drv
 	says_error EOPNOTSUPP xdp "$sim" none drv
 	stays_full "$first" 2
-	ip -d link show dev "$sim" | grep "id $first .*hold-maps"
+	present "id $first *hold-maps" ip -d link show dev "$sim"
 	# nobody asks the driver when the program stays, and only the hold goes
 	says_error ok xdp "$sim" "$pins/one" drv
 	absent hold-maps ip -d link show dev "$sim"
@@ -91,7 +91,7 @@ case_link()
 	echo N >"$accept"
 	says_error EOPNOTSUPP link update "$pins/link" "$pins/two"
 	stays_full "$first" 2
-	ip -d link show dev "$sim" | grep "id $first .*hold-maps"
+	present "id $first *hold-maps" ip -d link show dev "$sim"
 	bpftool link show | grep -A2 "prog $first" | grep hold_maps
 	# the control
 	echo Y >"$accept"
@@ -123,7 +123,7 @@ case_bond()
 	says_error ERANGE xdp bond7 "$pins/two" drv,hold
 	says_error ERANGE xdp bond7 "$pins/two" drv
 	stays_full "$first" 2
-	ip -d link show dev bond7 | grep "id $first .*hold-maps"
+	present "id $first *hold-maps" ip -d link show dev bond7
 	# both slaves still run the first program
 	frames_hit peer0
 	# the control

@@ -23,7 +23,7 @@ dies_and_holds()
 	"$how" "$where" eth0 hold-maps
 	settle
 	tail_calls_hit "$where" eth0
-	show "$where" eth0 | grep hold-maps
+	present hold-maps show "$where" eth0
 	detach "$where" eth0
 }
 

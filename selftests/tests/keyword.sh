@@ -12,13 +12,9 @@ in_json()
 {
 	local wanted=$1 seen; shift
 
-	seen=$("$@" | python3 -c '
-import json, sys
-def find(o):
-    if isinstance(o, dict):
-        return [repr(o[k]) for k in o if k == "hold_maps"] + find(list(o.values()))
-    return [v for e in o for v in find(e)] if isinstance(o, list) else []
-print(*find(json.load(sys.stdin)))')
+	"$@" >/tmp/json
+	seen=$(jq -r '[.. | objects | select(has("hold_maps")).hold_maps] |
+		join(" ")' /tmp/json)
 	expect "hold_maps in '$*'" "$wanted" "$seen"
 }
 
@@ -26,12 +22,12 @@ shown_xdp()
 {
 	local prog=$1
 
-	ip link show dev eth0 | grep "id $prog .* hold-maps"
-	ip -d link show dev eth0 | grep "id $prog .* hold-maps"
-	ip -o link show dev eth0 | grep "id $prog .* hold-maps"
-	in_json True ip -j link show dev eth0
-	in_json True ip -j -d link show dev eth0
-	in_json True ip -j -p link show dev eth0
+	present "id $prog * hold-maps" ip link show dev eth0
+	present "id $prog * hold-maps" ip -d link show dev eth0
+	present "id $prog * hold-maps" ip -o link show dev eth0
+	in_json true ip -j link show dev eth0
+	in_json true ip -j -d link show dev eth0
+	in_json true ip -j -p link show dev eth0
 }
 
 not_shown_xdp()
@@ -154,9 +150,9 @@ tc_takes()
 	local without
 
 	tc filter replace dev eth0 ingress prio 1 handle 1 bpf "$@"
-	tc filter show dev eth0 ingress | grep hold-maps
-	in_json True tc -j filter show dev eth0 ingress
-	in_json True tc -j -p -d filter show dev eth0 ingress
+	present hold-maps tc filter show dev eth0 ingress
+	in_json true tc -j filter show dev eth0 ingress
+	in_json true tc -j -p -d filter show dev eth0 ingress
 	filled_on 2 ingress eth0
 	without=("${@/#hold-maps/}")
 	# shellcheck disable=SC2068 # the empty one goes
@@ -205,10 +201,10 @@ case_tc_pinned()
 		type classifier
 	tc filter add dev eth0 ingress bpf hold-maps \
 		object-pinned "$pins/p/jump" da
-	tc filter show dev eth0 ingress | grep hold-maps
+	present hold-maps tc filter show dev eth0 ingress
 	tc filter replace dev eth0 ingress prio 49152 handle 1 bpf \
 		pinned "$pins/p/jump" hold-maps da
-	tc filter show dev eth0 ingress | grep hold-maps
+	present hold-maps tc filter show dev eth0 ingress
 	tc filter del dev eth0 ingress
 	rm -r "$pins/p"
 }

@@ -11,7 +11,7 @@ attach_bond()
 {
 	ip link set dev bond7 xdp obj "${object[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
-	ip -d link show dev bond7 | grep hold-maps
+	present hold-maps ip -d link show dev bond7
 }
 
 case_bond_detach()
@@ -109,7 +109,7 @@ case_netdevsim_tc_offload_is_refused()
 		tc "$sim" "$pins/off" direct,hold skip_sw
 	absent bpf tc filter show dev "$sim" ingress
 	says ok tc "$sim" "$pins/off" direct skip_sw
-	tc filter show dev "$sim" ingress | grep 'skip_sw .*in_hw'
+	present 'skip_sw *in_hw' tc filter show dev "$sim" ingress
 	tc qdisc del dev "$sim" clsact
 	rm "$pins/off"
 }
@@ -124,7 +124,7 @@ case_netdevsim_tc_in_both()
 	echo Y >"$simfs/bpf_tc_non_bound_accept"
 	tc qdisc add dev "$sim" clsact
 	tc filter add dev "$sim" ingress bpf da obj "${object[tc]}" hold-maps
-	tc filter show dev "$sim" ingress | grep 'hold-maps in_hw'
+	present 'hold-maps in_hw' tc filter show dev "$sim" ingress
 	stays_full "$(entry_id)" 2
 	tc filter del dev "$sim" ingress
 }
@@ -144,7 +144,7 @@ case_driver_refuses()
 		dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
 	until_true "the refused program is freed" one_entry
 	stays_full "$first" 2
-	ip -d link show dev "$sim" | grep hold-maps
+	present hold-maps ip -d link show dev "$sim"
 	# the control: the same command when the driver accepts it
 	echo Y >"$accept"
 	ip -force link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
@@ -178,7 +178,7 @@ case_tc_chain_delete()
 	tc qdisc add dev eth0 clsact
 	filter add dev eth0 ingress chain 5 prio 3
 	stays_full "$(entry_id)" 2
-	tc filter show dev eth0 ingress chain 5 | grep hold-maps
+	present hold-maps tc filter show dev eth0 ingress chain 5
 	tc chain del dev eth0 ingress chain 5
 	ids none
 }
@@ -238,7 +238,7 @@ case_device_moves()
 	ip link set dev eth0 netns other
 	until_true "the filter's program is freed" no_prog "$tc"
 	stays_full "$xdp" 2
-	ip -n other -d link show dev eth0 | grep "id $xdp .*hold-maps"
+	present "id $xdp *hold-maps" ip -n other -d link show dev eth0
 	ip netns del other
 	ids none
 }

@@ -109,8 +109,8 @@ case_only_a_pin_is_left()
 		else
 			settle
 			tail_calls_hit xdpdrv eth0
-			show xdp eth0 | grep hold-maps
-			bpftool link show | grep hold_maps
+			present hold-maps show xdp eth0
+			present hold_maps bpftool link show
 			withfd "$pins/link" cat /proc/self/fdinfo/9 |
 				grep "^xdp_flags:.0x20$" # XDP_FLAGS_HOLD_PROG_ARRAYS
 		fi

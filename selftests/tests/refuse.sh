@@ -23,7 +23,7 @@ still_held()
 {
 	settle
 	tail_calls_hit "$1" eth0
-	show "$1" eth0 | grep hold-maps
+	present hold-maps show "$1" eth0
 	rm "$pins/entry"
 }
 
@@ -149,7 +149,7 @@ case_tc_tool_classic()
 	absent bpf show ingress eth0
 	# the control
 	tc filter add dev eth0 ingress bpf bytecode '1,6 0 0 4294967295'
-	show ingress eth0 | grep bytecode
+	present bytecode show ingress eth0
 }
 
 run_cases "$@"
