@@ -94,9 +94,12 @@ build/libbpf/patched/$(libbpf.a): build/state/libbpf
 build/libbpf/%/$(libbpf.a): $(scripts)/tools.sh
 	+$(Q)$(step) libbpf-$* $(scripts)/tools.sh libbpf $*
 
-# bpftool takes the BTF of the kernel that is built first in any case.
-build/tools/base/bpftool: | build/boot/um-base
-build/tools/patched/bpftool: | build/boot/um
+# bpftool takes the BTF of a kernel, to name the processes that hold an object: of one that is built in any case.
+first_of = $(or $(if $(filter check% selftests,$(MAKECMDGOALS)),,$(filter $1,$(KERNEL))),$2)
+btf-base := build/boot/$(call first_of,base,um-base)
+btf-patched := build/boot/$(call first_of,patched debug kcsan um-debug,um)
+build/tools/base/bpftool: | $(btf-base)
+build/tools/patched/bpftool: | $(btf-patched)
 build/tools/%/bpftool: build/libbpf/%/$(libbpf.a)
 	+$(Q)$(step) bpftool-$* $(scripts)/tools.sh bpftool $*
 
@@ -112,7 +115,7 @@ build/tools/base-%/ip: build/state/iproute2 build/libbpf/base/$(libbpf.a)
 build/tools/patched-%/ip: build/state/iproute2-patched build/libbpf/patched/$(libbpf.a)
 	+$(Q)$(step) iproute2-patched-$* $(scripts)/tools.sh iproute2 patched-$*
 
-build/tools/patched-%/bpftool: build/libbpf/patched/$(libbpf.a) | build/boot/um
+build/tools/patched-%/bpftool: build/libbpf/patched/$(libbpf.a) | $(btf-patched)
 	+$(Q)$(step) bpftool-patched-$* $(scripts)/tools.sh bpftool patched-$*
 
 build/vm/init: selftests/vm/init.c | deps

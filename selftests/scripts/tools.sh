@@ -13,8 +13,8 @@
 
 part=${1:-} name=${2:-}
 case $name in
-base | base-*) kernel=$build/src/linux iproute2=$build/src/iproute2 btf=um-base ;;
-patched | patched-*) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched btf=um ;;
+base | base-*) kernel=$build/src/linux iproute2=$build/src/iproute2 kernels='um-base base' ;;
+patched | patched-*) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched kernels='um patched um-debug debug kcsan' ;;
 *) die "usage: tools.sh libbpf|bpftool|iproute2 {base|patched}[-nolibbpf|-asan]" ;;
 esac
 cc='ccache gcc' with_libbpf=on
@@ -52,6 +52,9 @@ libbpf)
 	mv "$libbpf.new" "$libbpf" ;;
 bpftool)
 	# Any vmlinux with BTF does for the skeletons, with which bpftool names the processes that hold an object.
+	for btf in $kernels; do
+		if [ -e "$build/kernel/$btf/vmlinux" ]; then break; fi
+	done
 	make "${jobs[@]}" -C "$kernel/tools/bpf/bpftool" CC="$cc" HOSTCC='ccache gcc' OUTPUT="$obj/" \
 		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/$btf/vmlinux"
 	put "$obj/bpftool" ;;

@@ -242,6 +242,9 @@ case_who_holds()
 	bpftool net detach xdpgeneric dev eth0
 }
 
+# bpftool finds processes by an iterator.
+# @all patched
+# @needs tracing
 case_who_holds_a_process()
 {
 	local array

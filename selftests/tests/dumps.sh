@@ -109,6 +109,8 @@ case_two_modes()
 
 # The kernel warns when a message is longer than it thought before, if that
 # does not fit into what it got for it; here both are compared.
+# @all patched
+# @needs tracing
 case_estimate_is_kept()
 {
 	local sim out estimate i

@@ -212,7 +212,7 @@ case_tc_pinned()
 # Maps are handed to an agent, and held.
 exports()
 {
-	local uds=/tmp/agent.uds obj=$objs/legacy.tc.bpf.o agent i=0
+	local uds=/tmp/agent.uds obj=$objs/legacy.tc.bpf.o importer
 
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
@@ -221,12 +221,12 @@ exports()
 		# shellcheck disable=SC2016 # the agent's variable
 		tc exec bpf import $uds \
 			run bash -c 'echo $BPF_NUM_MAPS >/tmp/handed' &
-		agent=$!
+		importer=$!
 		until_true "the agent listens" test -S $uds
 		# shellcheck disable=SC2086 # words
 		tc filter replace dev eth0 ingress prio 1 handle 1 bpf \
 			obj "$obj" $options da
-		wait "$agent"
+		wait "$importer"
 		expect "maps handed over" 2 "$(cat /tmp/handed)"
 		filled_on 2 ingress eth0
 	done
@@ -316,6 +316,9 @@ case_refused()
 	done
 	not_shown_xdp
 	absent bpf tc filter show dev eth0 ingress
+	# the control: the same without the keyword
+	tc filter add dev eth0 ingress bpf bytecode-file /tmp/bytecode
+	present bytecode tc filter show dev eth0 ingress
 }
 
 # The built-in loader shows what it held.

@@ -129,34 +129,6 @@ case_netdevsim_tc_in_both()
 	tc filter del dev "$sim" ingress
 }
 
-# A driver that refuses the next program: that is not held, and the one that
-# was attached before still is.
-case_driver_refuses()
-{
-	local sim first accept
-
-	add_driver
-	ip link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
-	first=$(entry_id)
-	stays_full "$first" 2
-	echo N >"$accept"
-	expect_text "driver XDP disabled" ip -force link set \
-		dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
-	until_true "the refused program is freed" one_entry
-	stays_full "$first" 2
-	present hold-maps ip -d link show dev "$sim"
-	# the control: the same command when the driver accepts it
-	echo Y >"$accept"
-	ip -force link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
-	until_true "the first program is freed" no_prog "$first"
-	ip link set dev "$sim" xdpdrv off
-}
-
-one_entry()
-{
-	ask ids && [[ $answer == *" entry"* && $answer != *" entry"*" entry"* ]]
-}
-
 # filter VERB WHERE...: with the hold, after the control: the same without it
 filter()
 {

@@ -40,6 +40,7 @@ bindclose_says()
 
 # The last file descriptor of the array closes in the middle of the bind: from
 # then on its user reference is the hold's.
+# @needs jit tracing
 case_bind_while_closed()
 {
 	local deep pid

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um-base
 # @alone
-# @build build/upstream/quick/obj/test_progs
 # The control of late.sh's opened_while_emptied: the unpatched kernel leaks the
 # map. What it leaks stays until the guest ends, so selftests/run has what says
 # left_over= come last.
@@ -22,6 +21,9 @@ case_second_clear_leaks_a_map()
 		fail "not one map is left over: $answer"
 }
 
+# @all base
+# @needs jit tracing
+# @build build/upstream/quick/obj/test_progs
 case_upstreams_test_finds_it()
 {
 	local out

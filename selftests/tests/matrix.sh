@@ -4,7 +4,9 @@
 # @all um-debug patched
 # Each kind of attachment by each way out of it. The loader stays: so nothing
 # is emptied, and every reference that the attachment took shows when it is not
-# given back. Links have a test of their own. S2, S4, S7, S9
+# given back. At last the loader goes, too, and the end of the namespace frees
+# what only the attachment held. Links have a test of their own. S2, S4, S5, S7,
+# S9
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
@@ -30,6 +32,16 @@ add_devices()
 }
 
 remove_devices() { ip netns del inside 2>/dev/null || :; }
+
+# The loader and the pins go: what is left is the attachment's alone.
+only_the_hold_is_left()
+{
+	rm "$pins"/{entry,other}
+	kill_loader
+	stays_full "$entry" 1
+	remove_devices
+	ids none "$DEADLINE"
+}
 
 # set_xdp PROGRAM FLAGS [EXPECTED]: succeeds
 set_xdp()
@@ -87,8 +99,9 @@ xdp()
 		back "$1, $way"
 		remove_devices
 	done
-	rm "$pins"/{entry,other}
-	kill_loader
+	add_devices "$1"
+	set_xdp "$pins/entry" "$2,hold"
+	only_the_hold_is_left
 }
 
 case_xdp_native() { xdp native drv; }
@@ -157,8 +170,11 @@ tc_kind()
 		back "${where[*]}, $way"
 		remove_devices
 	done
-	rm "$pins"/{entry,other}
-	kill_loader
+	add_devices veth
+	# shellcheck disable=SC2086 # none, or two words
+	inside tc qdisc add dev eth0 $block clsact
+	filter add entry hold-maps
+	only_the_hold_is_left
 }
 
 case_tc_ingress() { tc_kind '' dev eth0 ingress; }

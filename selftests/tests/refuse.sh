@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug
-# What cannot be held is refused, with a reason, and changes nothing. S6, S11
+# What cannot be held is refused, with a reason, and changes nothing. What
+# hardware would have to hold is in kinds.sh, what the tools refuse in keyword.sh.
+# S6, S11
 . "$(dirname "$0")/../lib/testing.sh"
 
 # A held program at WHERE, which also is pinned; the loader is gone.
@@ -57,17 +59,6 @@ case_xdp_another_program_expected()
 	still_held xdpdrv
 }
 
-case_xdp_offload()
-{
-	local reason="EOPNOTSUPP Offloaded programs can't hold prog arrays"
-
-	held_and_pinned xdpdrv
-	says "$reason" xdp eth0 "$pins/entry" hw,hold
-	# the control: without the flag it is the driver that says no
-	says_error EINVAL xdp eth0 "$pins/entry" hw
-	still_held xdpdrv
-}
-
 # Callers pass the same flags to attach and to detach.
 case_xdp_detach_ignores_flag()
 {
@@ -101,55 +92,6 @@ case_tc_classic()
 	says ok tc eth0 classic none
 	tc filter del dev eth0 ingress prio 1
 	still_held ingress
-}
-
-case_tc_skip_sw()
-{
-	held_and_pinned ingress
-	says "EOPNOTSUPP Offloaded programs can't hold prog arrays" \
-		tc eth0 "$pins/entry" hold,direct skip_sw
-	# the control: without the flag it is the device that cannot
-	says EOPNOTSUPP tc eth0 "$pins/entry" direct skip_sw
-	still_held ingress
-}
-
-# refuses TEXT COMMAND...: COMMAND says TEXT with hold-maps, and not without
-refuses()
-{
-	local text=$1 out; shift
-
-	expect_text "$text" "$@" hold-maps
-	out=$("$@" 2>&1) || :
-	[[ $out != *"$text"* ]] || fail "the control: '$*' said '$out'"
-}
-
-case_ip_xdpoffload()
-{
-	add_pair eth0
-	refuses "xdpoffload cannot hold maps" \
-		ip link set dev eth0 xdpoffload obj "${object[xdp]}"
-	absent prog/xdp show xdp eth0
-}
-
-case_tc_tool_skip_sw()
-{
-	add_pair eth0
-	tc qdisc add dev eth0 clsact
-	refuses "hardware cannot hold maps" \
-		tc filter add dev eth0 ingress bpf skip_sw da obj "${object[tc]}"
-	absent bpf show ingress eth0
-}
-
-case_tc_tool_classic()
-{
-	add_pair eth0
-	tc qdisc add dev eth0 clsact
-	expect_text "hold-maps goes with object-file or object-pinned" tc filter add dev eth0 ingress bpf \
-		bytecode '1,6 0 0 4294967295' hold-maps
-	absent bpf show ingress eth0
-	# the control
-	tc filter add dev eth0 ingress bpf bytecode '1,6 0 0 4294967295'
-	present bytecode show ingress eth0
 }
 
 run_cases "$@"
