@@ -22,6 +22,8 @@
 #include "common.h"
 
 #define LARGEST 8192	/* bytes of a structure */
+#define WINDOW (1UL << 20)	/* of user-mode Linux's memory */
+#define MAX_WINDOWS 8192
 
 static int kcore = -1, dev_mem = -1;
 
@@ -31,7 +33,10 @@ static struct {
 	unsigned long start, size, offset;
 } segments[64];
 static size_t nr_segments;
-static unsigned long map_idr, prog_idr, physmem, high_memory;
+static unsigned long map_idr, prog_idr;
+/* of user-mode Linux: what it takes for its physical memory */
+static unsigned long physmem, physmem_end, high_physmem;
+
 
 /* Not with libelf, which takes a file of no size for empty. */
 static void read_segments(void)
@@ -72,12 +77,23 @@ static void read_symbols(void)
 
 	if (!in)
 		err(1, "/proc/kallsyms");
-	while (fgets(line, sizeof(line), in)) {
-		line[strcspn(line, "\n")] = 0;
-		name = strrchr(line, ' ');
-		for (i = 0; name && i < ARRAY_SIZE(wanted); i++)
-			if (!strcmp(name + 1, wanted[i].name))
-				*wanted[i].at = strtoul(line, NULL, 16);
+	while (fgets(line, sizeof(line), in) && !(map_idr && prog_idr &&
+						  physmem &&
+						  high_physmem)) {
+		/* sscanf() is slow, and there are tens of thousands of lines */
+		if (!strstr(line, "_idr") && !strstr(line, "__binary_start") &&
+		    !strstr(line, "high_physmem"))
+			continue;
+		if (sscanf(line, "%lx %*c %255s", &address, name) != 2)
+			continue;
+		if (!strcmp(name, "map_idr"))
+			map_idr = address;
+		else if (!strcmp(name, "prog_idr"))
+			prog_idr = address;
+		else if (!strcmp(name, "__binary_start"))
+			physmem = address & -sysconf(_SC_PAGESIZE);
+		else if (!strcmp(name, "high_physmem"))
+			high_physmem = address;
 	}
 	fclose(in);
 	if (!map_idr || !prog_idr)
@@ -173,54 +189,80 @@ static void read_layout(void)
 
 /* ---- reading ------------------------------------------------------------- */
 
-static bool read_kcore(unsigned long from, void *to, size_t size, bool *there)
+/* On user-mode Linux, /proc/kcore tells of no segments, and an address is read
+ * at its distance from the start of the memory. Only what is beyond the memory,
+ * the vmalloc area, can be read so.
+ */
+static bool read_kcore(unsigned long from, void *to, size_t size)
 {
+	unsigned long offset = from - physmem;
 	size_t i;
 
-	for (i = 0; i < nr_segments; i++)
-		if (from >= segments[i].start &&
-		    from - segments[i].start < segments[i].size)
+	for (i = 0; !physmem; i++) {
+		if (i == nr_segments)
+			return false;
+		offset = from - segments[i].start;
+		if (from >= segments[i].start && offset < segments[i].size) {
+			offset += segments[i].offset;
 			break;
-	*there = i < nr_segments;
-	return *there && pread(kcore, to, size, from - segments[i].start +
-			       segments[i].offset) == (ssize_t)size;
+		}
+	}
+	return pread(kcore, to, size, offset) == (ssize_t)size;
 }
 
-static bool map_dev_mem(unsigned long from, void *to, size_t size)
+/* Mapped once, window by window: all of it at once takes a second. */
+static const unsigned char *map_window(size_t i)
 {
-	size_t page = sysconf(_SC_PAGESIZE), skip = from % page;
+	static const unsigned char *windows[MAX_WINDOWS];
+	size_t end = physmem_end - physmem;
 	void *at;
 
-	if (!physmem || from < physmem)
-		return false;
-	at = mmap(NULL, skip + size, PROT_READ, MAP_SHARED, dev_mem,
-		  from - skip - physmem);
-	if (at == MAP_FAILED)
-		return false;
-	memcpy(to, at + skip, size);
-	munmap(at, skip + size);
-	return true;
+	if (i >= MAX_WINDOWS)
+		errx(1, "the guest has too much memory");
+	if (!windows[i]) {
+		at = mmap(NULL, end - i * WINDOW < WINDOW ? end % WINDOW :
+			  WINDOW, PROT_READ, MAP_SHARED, dev_mem, i * WINDOW);
+		if (at == MAP_FAILED)
+			err(1, "/dev/mem");
+		windows[i] = at;
+	}
+	return windows[i];
+}
+
+static void read_memory(size_t from, unsigned char *to, size_t size)
+{
+	size_t skip = from % WINDOW, n = WINDOW - skip;
+
+	if (n > size)
+		n = size;
+	memcpy(to, map_window(from / WINDOW) + skip, n);
+	if (n < size)
+		memcpy(to + n, map_window(from / WINDOW + 1), size - n);
 }
 
 /* Objects: what was allocated */
 static bool read_object(unsigned long from, void *to, size_t size)
 {
-	bool there;
-
-	return read_kcore(from, to, size, &there) ||
-	       (!there && map_dev_mem(from, to, size));
+	if (from < physmem || from + size > physmem_end)
+		return read_kcore(from, to, size);
+	read_memory(from - physmem, to, size);
+	return true;
 }
 
 /* Static variables of the kernel */
 static void read_image(unsigned long from, void *to, size_t size)
 {
-	bool there;
+	if (physmem ? pread(dev_mem, to, size, from - physmem) !=
+		      (ssize_t)size : !read_kcore(from, to, size))
+		errx(1, "the kernel's memory at %#lx cannot be read", from);
+}
 
-	if (read_kcore(from, to, size, &there) ||
-	    (!there && physmem &&
-	     pread(dev_mem, to, size, from - physmem) == (ssize_t)size))
-		return;
-	errx(1, "the kernel's memory at %#lx cannot be read", from);
+static void open_memory(void)
+{
+	dev_mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	if (dev_mem < 0)
+		err(1, "/dev/mem");
+	read_image(high_physmem, &physmem_end, sizeof(physmem_end));
 }
 
 static bool read_struct(unsigned long from, void *to, int which)
@@ -308,7 +350,7 @@ void kernel_open(void)
 	read_symbols();
 	read_layout();
 	if (physmem)
-		open_dev_mem();
+		open_memory();
 }
 
 bool kernel_map(__u32 id, struct kernel_map *map)
