@@ -21,16 +21,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
-#include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -49,6 +45,7 @@ struct shared *sh;
 struct worker *me;
 int home_netns;
 
+static char command[128];
 static time_t started, told;
 static double settling;
 static long points;
@@ -117,9 +114,7 @@ static void __attribute__((noreturn)) give_up(void)
 	for (w = 0; w < sh->procs; w++)
 		printf("worker %d is at operation %ld\n", w,
 		       sh->worker[w].op);
-	printf("FAILED with --seed %llu --ops %ld --procs %d --every %ld%s: %s\n",
-	       sh->seed, sh->ops, sh->procs, sh->every,
-	       sh->no_flag ? " --no-flag" : "", sh->failure);
+	printf("FAILED with %s: %s\n", command, sh->failure);
 	fflush(stdout);
 	exit(1);
 }
@@ -201,11 +196,11 @@ static void init_worker(struct worker *w, int index)
 
 	w->index = index;
 	w->random = (sh->seed + 1) * 0x9e3779b97f4a7c15ULL + index;
-	for (f = 0; f < FDS; f++) {
-		for (i = 0; i < ALL_MAPS; i++)
-			w->map[i].fd[f] = -1;
-		for (i = 0; i < ALL_PROGS; i++)
-			w->prog[i].fd[f] = -1;
+	for (i = 0; i < HANDLES; i++) {
+		w->handle[i].what = i < ALL_MAPS ? MAP : PROG;
+		w->handle[i].index = i < ALL_MAPS ? i : i - ALL_MAPS;
+		for (f = 0; f < FDS; f++)
+			w->handle[i].fd[f] = -1;
 	}
 	for (i = 0; i < LINKS; i++)
 		w->link[i].fd = -1;
@@ -219,37 +214,31 @@ static void init_worker(struct worker *w, int index)
  */
 static void renew(void)
 {
-	int i, k, n, fds[2], maps[2];
-	struct handle *h;
-	struct prog *p;
+	struct handle *maps[SHARED_MAPS], *h;
+	struct obj *prog;
+	int i, k, n;
 
 	for (i = 0; i < SHARED_MAPS; i++) {
-		h = &me->map[MAP_HANDLES + i];
-		handle_drop(h, true, MAP_HANDLES + i);
-		map_handle_new(h, i / 2, sh->procs * OWN_SLOTS);
-		sh->current_map[i] = h->obj;
+		maps[i] = handle(MAP, MAP_HANDLES + i);
+		handle_drop(maps[i]);
+		map_new(maps[i], i / 2, sh->procs * OWN_SLOTS);
+		sh->current[i] = maps[i]->obj;
 	}
 	for (i = 0; i < SHARED_PROGS; i++) {
-		h = &me->prog[PROG_HANDLES + i];
-		handle_drop(h, false, PROG_HANDLES + i);
-		for (k = 0; k < 2; k++) {
-			maps[k] = sh->current_map[i / 3 * 2 + k];
-			fds[k] = me->map[MAP_HANDLES + i / 3 * 2 + k].fd[0];
-		}
+		h = handle(PROG, PROG_HANDLES + i);
+		handle_drop(h);
 		n = i % 3;
-		prog_handle_new(h, i / 3, draw(sh->procs * OWN_SLOTS), n, maps,
-				fds);
-		sh->current_prog[i] = h->obj;
-		p = &sh->prog[h->obj];
-		for (k = 0; k < SHARED_MAPS; k++) {
-			if ((n < 1 || maps[0] != sh->current_map[k]) &&
-			    (n < 2 || maps[1] != sh->current_map[k]))
-				p->maps[p->nmaps++].map = sh->current_map[k];
-		}
+		prog_new(h, i / 3, draw(sh->procs * OWN_SLOTS), n,
+			 &maps[i / 3 * 2]);
+		sh->current[SHARED_MAPS + i] = h->obj;
+		prog = obj_of(h);
+		for (k = 0; k < SHARED_MAPS; k++)
+			if (k < i / 3 * 2 || k >= i / 3 * 2 + n)
+				prog->maps[prog->n++].map = maps[k]->obj;
 	}
 	for (i = 0; i < SHARED_MAPS; i++) {
-		close(me->map[MAP_HANDLES + i].fd[0]);
-		me->map[MAP_HANDLES + i].fd[0] = -1;
+		close(maps[i]->fd[0]);
+		maps[i]->fd[0] = -1;
 	}
 	sh->generation++;
 }
@@ -264,22 +253,26 @@ static void show_blocked(void)
 	close(fd);
 }
 
+/* Also notices one that died, of a signal or of an error in common/. */
 static void wait_for_workers(void)
 {
-	struct timespec end;
-	int w;
+	double end = now() + PATIENCE;
+	struct timespec t;
+	int w = 0;
 
-	for (w = 0; w < sh->procs; w++) {
-		clock_gettime(CLOCK_REALTIME, &end);
-		end.tv_sec += PATIENCE;
-		while (sem_timedwait(&sh->done, &end)) {
-			if (errno == EINTR)
-				continue;
+	while (w < sh->procs) {
+		clock_gettime(CLOCK_REALTIME, &t);
+		t.tv_sec++;
+		if (!sem_timedwait(&sh->done, &t))
+			w++;
+		else if (!sh->failed && waitpid(-1, NULL, WNOHANG) > 0)
+			fail("a process ended before its time");
+		if (sh->failed)
+			give_up();
+		if (now() > end) {
 			show_blocked();
 			fail("a worker stays away");
 		}
-		if (sh->failed)
-			give_up();
 	}
 }
 
@@ -318,11 +311,9 @@ static void go_on(void)
 static void setup(void)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
-	static char self[256];
 	struct rlimit limit = { 4096, 4096 };
 
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0 ||
-	    setrlimit(RLIMIT_NOFILE, &limit))
+	if (setrlimit(RLIMIT_NOFILE, &limit))
 		err(1, "setup");
 	if (unshare(CLONE_NEWNET))
 		err(1, "unshare");
@@ -335,15 +326,14 @@ static void setup(void)
 				    COUNTERS * 8, 1, &opts);
 	if (sh->counts < 0)
 		err(1, "counts");
-	kernel_open(dirname(self));
+	state_open();
+	sh->dispatcher = !access("/proc/sys/net/core/bpf_jit_enable", F_OK);
 	libbpf_set_print(NULL); /* many requests are meant to fail */
 }
 
-static int run(void)
+static void start_workers(void)
 {
-	__u64 counts[COUNTERS] = {};
-	int w, cpu, pid, senders[2], zero = 0;
-	long i, epochs;
+	int w, pid;
 
 	for (w = 0; w < sh->procs; w++) {
 		init_worker(&sh->worker[w], w);
@@ -352,8 +342,7 @@ static int run(void)
 	sem_init(&sh->done, 1, 0);
 	init_worker(&sh->worker[PARENT], PARENT);
 	me = &sh->worker[PARENT];
-	for (cpu = 0; cpu < 2; cpu++)
-		senders[cpu] = traffic_start(cpu);
+	traffic_start();
 	fflush(stdout);
 	for (w = 0; w < sh->procs; w++) {
 		pid = fork();
@@ -365,58 +354,73 @@ static int run(void)
 		}
 		sh->worker[w].pid = pid;
 	}
+}
+
+/* The workers have let go of everything: nothing may be left. */
+static void see_the_end(void)
+{
+	int i;
+
+	quiet_point();
+	for (i = 0; i < HANDLES; i++)
+		handle_drop(&me->handle[i]);
+	model_quiet();
+	for (i = 1; i < OBJS; i++)
+		if (sh->obj[i].used && sh->obj[i].what == MAP)
+			fail("map id %u is left over", sh->obj[i].id);
+	go_on();
+	for (i = 0; i < sh->procs; i++)
+		waitpid(sh->worker[i].pid, NULL, 0);
+}
+
+static void print_results(void)
+{
+	bool sent = traffic_stop();
+	__u64 counts[COUNTERS] = {};
+	int zero = 0;
+
+	tell(true);
+	bpf_map_lookup_elem(sh->counts, &zero, counts);
+	printf("programs entered %llu times, leaves reached %llu, both tail calls missed %llu\n",
+	       counts[ENTERED], counts[HIT], counts[MISSED]);
+	if (!sent || !counts[ENTERED] || !counts[HIT])
+		fail("there was no traffic");
+	if (sh->lie && !sh->lied)
+		fail("there was no occasion to lie");
+	if (state_leaked)
+		printf("%d maps leaked by the second clear, as expected of the base kernel\n",
+		       state_leaked);
+}
+
+static int run(void)
+{
+	long i, epochs = (sh->ops / sh->procs + sh->every - 1) / sh->every;
+
+	start_workers();
 	/* only now, or they would have the descriptors, too */
 	renew();
 	go_on();
-
-	epochs = (sh->ops / sh->procs + sh->every - 1) / sh->every;
 	for (i = 1; i <= epochs; i++) {
 		quiet_point();
 		if (!(i % RENEW))
 			renew();
 		go_on();
 	}
-	quiet_point();
-	for (w = 0; w < ALL_PROGS; w++)
-		handle_drop(&me->prog[w], false, w);
-	for (w = 0; w < ALL_MAPS; w++)
-		handle_drop(&me->map[w], true, w);
-	model_quiet();
-	for (i = 1; i < NMAPS; i++)
-		if (sh->map[i].used)
-			fail("map id %u is left over", sh->map[i].id);
-	go_on();
-	for (w = 0; w < sh->procs; w++)
-		waitpid(sh->worker[w].pid, NULL, 0);
-	for (cpu = 0; cpu < 2; cpu++) {
-		kill(senders[cpu], SIGKILL);
-		waitpid(senders[cpu], NULL, 0);
-	}
-	tell(true);
-	bpf_map_lookup_elem(sh->counts, &zero, counts);
-	printf("frames sent on CPU 0 and 1: %llu %llu\n", sh->sent[0],
-	       sh->sent[1]);
-	printf("programs entered %llu times, leaves reached %llu, both tail calls missed %llu\n",
-	       counts[ENTERED], counts[HIT], counts[MISSED]);
-	if (!sh->sent[0] || !sh->sent[1] || !counts[ENTERED] || !counts[HIT])
-		fail("there was no traffic");
-	if (sh->lie && !sh->lied)
-		fail("there was no occasion to lie");
-	if (kernel_ignored)
-		printf("%d maps leaked by the second clear, as expected of the base kernel\n",
-		       kernel_ignored);
+	see_the_end();
+	print_results();
 	rmdir(FOLDER);
 	return 0;
 }
 
-int main(int argc, char **argv)
+static bool parse(int argc, char **argv)
 {
+	static long *numbers[5];
 	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 's' },
-		{ "ops", required_argument, NULL, 'o' },
-		{ "procs", required_argument, NULL, 'p' },
-		{ "every", required_argument, NULL, 'e' },
-		{ "deadline", required_argument, NULL, 'd' },
+		{ "seed", required_argument, NULL, 0 },
+		{ "ops", required_argument, NULL, 1 },
+		{ "procs", required_argument, NULL, 2 },
+		{ "every", required_argument, NULL, 3 },
+		{ "deadline", required_argument, NULL, 4 },
 		{ "no-flag", no_argument, NULL, 'n' },
 		{ "break", required_argument, NULL, 'b' },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -424,6 +428,30 @@ int main(int argc, char **argv)
 	};
 	int opt;
 
+	numbers[0] = &sh->seed;
+	numbers[1] = &sh->ops;
+	numbers[2] = &sh->procs;
+	numbers[3] = &sh->every;
+	numbers[4] = &sh->deadline;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt < 5)
+			*numbers[opt] = strtol(optarg, NULL, 0);
+		else if (opt == 'n')
+			sh->no_flag = true;
+		else if (opt == 'b')
+			sh->lie = optarg;
+		else if (opt == 'v')
+			sh->verbose = true;
+		else
+			return false;
+	}
+	return optind == argc && sh->procs >= 1 && sh->procs <= MAX_PROCS &&
+	       sh->ops >= sh->procs && sh->every >= 1 &&
+	       sh->every <= LOG_LINES;
+}
+
+int main(int argc, char **argv)
+{
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sh == MAP_FAILED)
@@ -433,43 +461,13 @@ int main(int argc, char **argv)
 	sh->procs = 4;
 	sh->every = 100;
 	sh->deadline = DEADLINE;
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (opt) {
-		case 's':
-			sh->seed = strtoull(optarg, NULL, 0);
-			break;
-		case 'o':
-			sh->ops = strtol(optarg, NULL, 0);
-			break;
-		case 'p':
-			sh->procs = strtol(optarg, NULL, 0);
-			break;
-		case 'e':
-			sh->every = strtol(optarg, NULL, 0);
-			break;
-		case 'd':
-			sh->deadline = strtol(optarg, NULL, 0);
-			break;
-		case 'n':
-			sh->no_flag = true;
-			break;
-		case 'b':
-			sh->lie = optarg;
-			break;
-		case 'v':
-			sh->verbose = true;
-			break;
-		default:
-			return 2;
-		}
-	}
-	if (optind < argc || sh->procs < 1 || sh->procs > MAX_PROCS ||
-	    sh->ops < sh->procs || sh->every < 1 || sh->every > LOG_LINES)
+	if (!parse(argc, argv))
 		errx(2, "see the first lines of main.c");
 	setlinebuf(stdout);
-	printf("stress --seed %llu --ops %ld --procs %d --every %ld%s\n",
-	       sh->seed, sh->ops, sh->procs, sh->every,
-	       sh->no_flag ? " --no-flag" : "");
+	snprintf(command, sizeof(command),
+		 "--seed %ld --ops %ld --procs %ld --every %ld%s", sh->seed,
+		 sh->ops, sh->procs, sh->every, sh->no_flag ? " --no-flag" : "");
+	printf("stress %s\n", command);
 	started = told = time(NULL);
 	setup();
 	return run();

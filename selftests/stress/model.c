@@ -12,53 +12,38 @@
  *    use it, with none it is gone.
  */
 #include <bpf/bpf.h>
-#include <errno.h>
-#include <linux/bpf.h>
 #include <linux/if_ether.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "stress.h"
 
-#define LEAK_AFTER 2.0	/* seconds, on the base kernel, see map_differs() */
+#define LEAK_AFTER 2.0	/* seconds, on the base kernel, see leaked() */
 
-static struct kernel kernel;
-static int urefs[NMAPS], map_refs[NMAPS], prog_refs[NPROGS], holds[NPROGS];
-static int content[NMAPS][MAX_SLOTS];
+/* Of each object; the user references of a program are its holds. */
+static int refs[OBJS], urefs[OBJS];
+static int content[OBJS][MAX_SLOTS];
 static bool leak_is_fine;
+
+#define for_each_obj(i) \
+	for (i = 1; i < OBJS; i++) \
+		if (sh->obj[i].used)
+
+#define for_each_map(i) \
+	for_each_obj(i) \
+		if (sh->obj[i].what == MAP)
 
 static void add_hold(int prog, int *urefs)
 {
-	const struct prog *p = &sh->prog[prog];
+	const struct obj *p = &sh->obj[prog];
 	int i;
 
-	for (i = 0; i < p->nmaps; i++)
+	urefs[prog]++;
+	for (i = 0; i < p->n; i++)
 		if (__atomic_load_n(&p->maps[i].on, __ATOMIC_SEQ_CST))
 			urefs[p->maps[i].map]++;
 }
 
-/* Calls fn for each filter there is. */
-static void for_each_filter(const struct worker *w,
-			    void (*fn)(const struct filter *f, int *arg),
-			    int *arg)
-{
-	const struct filter *f = &w->filter[0][0][0][0];
-	int i;
-
-	for (i = 0; i < SITES * CHAINS * PRIOS * FILTERS; i++)
-		if (f[i].prog)
-			fn(&f[i], arg);
-}
-
-static void filter_urefs(const struct filter *f, int *urefs)
-{
-	if (f->hold)
-		add_hold(f->prog, urefs);
-}
-
-static int handle_refs(const struct handle *h)
+int handle_refs(const struct handle *h)
 {
 	int i, n = 0;
 
@@ -73,29 +58,34 @@ static int handle_refs(const struct handle *h)
  */
 void model_count_urefs(const struct worker *w, int *urefs)
 {
+	const struct filter *f = &w->filter[0][0][0][0];
 	int i;
 
 	for (i = 0; i < ALL_MAPS; i++)
-		urefs[w->map[i].obj] += handle_refs(&w->map[i]);
+		urefs[w->handle[i].obj] += handle_refs(&w->handle[i]);
 	for (i = 0; i < DEVS; i++)
 		if (w->dev[i].prog && w->dev[i].hold)
 			add_hold(w->dev[i].prog, urefs);
-	for_each_filter(w, filter_urefs, urefs);
+	for (i = 0; i < ALL_FILTERS; i++)
+		if (f[i].prog && f[i].hold)
+			add_hold(f[i].prog, urefs);
 }
 
-static bool shared_map(int map)
+static void mark_maybe(struct obj *map, int first, int n)
 {
-	return map >= PARENT * MAP_POOL;
-}
-
-static void mark_maybe(int map, int owner)
-{
-	int first = shared_map(map) ? owner * OWN_SLOTS : 0, i;
-	int n = shared_map(map) ? OWN_SLOTS : PRIVATE_SLOTS;
+	int i;
 
 	for (i = first; i < first + n; i++)
-		if (sh->map[map].slot[i].prog)
-			sh->map[map].slot[i].maybe = true;
+		if (map->slot[i].prog)
+			map->slot[i].maybe = true;
+}
+
+static void mark_slots_of(int map, int worker)
+{
+	if (is_shared(map))
+		mark_maybe(&sh->obj[map], worker * OWN_SLOTS, OWN_SLOTS);
+	else
+		mark_maybe(&sh->obj[map], 0, PRIVATE_SLOTS);
 }
 
 /* After each operation: arrays that this worker leaves without a user
@@ -104,34 +94,33 @@ static void mark_maybe(int map, int owner)
  */
 void model_floors(void)
 {
-	static int now[NMAPS];
 	int pools[] = { me->index, PARENT }, i, m;
+	static int now[OBJS];
 
 	for (i = 0; i < 2; i++)
-		memset(now + pools[i] * MAP_POOL, 0, MAP_POOL * sizeof(*now));
+		memset(now + pools[i] * POOL, 0, POOL * sizeof(*now));
 	model_count_urefs(me, now);
 	for (i = 0; i < 2; i++) {
-		for (m = pools[i] * MAP_POOL; m < (pools[i] + 1) * MAP_POOL;
-		     m++) {
-			struct map *map = &sh->map[m];
+		for (m = pools[i] * POOL; m < pools[i] * POOL + MAP_POOL; m++) {
+			struct obj *map = &sh->obj[m];
 
 			if (!map->used)
 				continue;
 			if (now[m] < map->floor[me->index])
 				map->floor[me->index] = now[m];
 			if (!now[m])
-				mark_maybe(m, me->index);
+				mark_slots_of(m, me->index);
 		}
 	}
 }
 
 static bool may_be_empty(int map, int slot)
 {
-	const struct map *m = &sh->map[map];
+	const struct obj *m = &sh->obj[map];
 	int w, floor = 0;
 
 	for (w = 0; w < sh->procs; w++)
-		if (shared_map(map) || w == map / MAP_POOL)
+		if (is_shared(map) || w == map / POOL)
 			floor += m->floor[w];
 	if (floor)
 		return false;
@@ -139,67 +128,31 @@ static bool may_be_empty(int map, int slot)
 	return m->slot[slot].maybe || !sh->patched;
 }
 
-static int cmp_map(const void *a, const void *b)
-{
-	const struct kernel_map *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static int cmp_prog(const void *a, const void *b)
-{
-	const struct kernel_prog *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static struct kernel_map *kernel_map(__u32 id)
-{
-	struct kernel_map key = { .id = id };
-
-	return bsearch(&key, kernel.map, kernel.maps, sizeof(key), cmp_map);
-}
-
-static struct kernel_prog *kernel_prog(__u32 id)
-{
-	struct kernel_prog key = { .id = id };
-
-	return bsearch(&key, kernel.prog, kernel.progs, sizeof(key), cmp_prog);
-}
-
 static void settle_contents(void)
 {
-	struct kernel_map *km;
+	const struct state *k;
 	int m, i, p;
 
-	for (m = 0; m < NMAPS; m++) {
-		const struct map *map = &sh->map[m];
+	for_each_map(m) {
+		const struct obj *map = &sh->obj[m];
 
-		if (!map->used)
-			continue;
-		km = kernel_map(map->id);
-		for (i = 0; i < map->slots; i++) {
+		k = state_find(MAP, map->id);
+		for (i = 0; i < map->n; i++) {
 			p = urefs[m] ? map->slot[i].prog : 0;
-			if (p && km && !km->slot[i] && may_be_empty(m, i))
+			if (p && k && !k->slot[i] && may_be_empty(m, i))
 				p = 0;
 			content[m][i] = p;
-			prog_refs[p]++;
+			refs[p]++;
 		}
 	}
 }
 
-static void filter_refs(const struct filter *f, int *refs)
-{
-	refs[f->prog] += 1 + f->hold;
-	holds[f->prog] += f->hold;
-}
-
-/* The dispatcher for XDP, of which there is one, has a reference to each
- * program that it knows.
+/* The dispatcher for XDP, of which there is one where there is a JIT, has a
+ * reference to each program that it knows.
  */
 static void count_dispatched(void)
 {
-	static bool seen[NPROGS];
+	static bool seen[OBJS];
 	int w, i, p;
 
 	memset(seen, 0, sizeof(seen));
@@ -207,7 +160,7 @@ static void count_dispatched(void)
 		for (i = 0; i < DEVS; i++) {
 			p = sh->worker[w].dev[i].prog;
 			if (p && !seen[p])
-				prog_refs[p]++;
+				refs[p]++;
 			seen[p] = true;
 		}
 	}
@@ -215,47 +168,40 @@ static void count_dispatched(void)
 
 static void count_refs(const struct worker *w)
 {
+	const struct filter *f = &w->filter[0][0][0][0];
 	int i;
 
-	for (i = 0; i < ALL_PROGS; i++)
-		prog_refs[w->prog[i].obj] += handle_refs(&w->prog[i]);
-	for (i = 0; i < DEVS; i++) {
-		const struct dev *dev = &w->dev[i];
-
-		/* one for the driver, one for the device or its link */
-		prog_refs[dev->prog] += 1 + !dev->link + dev->hold;
-		holds[dev->prog] += dev->hold;
-	}
+	for (i = 0; i < HANDLES; i++)
+		refs[w->handle[i].obj] += handle_refs(&w->handle[i]);
+	/* one for the driver, one for the device or its link */
+	for (i = 0; i < DEVS; i++)
+		refs[w->dev[i].prog] += 1 + !w->dev[i].link + w->dev[i].hold;
 	for (i = 0; i < LINKS; i++)
 		if (w->link[i].used)
-			prog_refs[w->link[i].prog]++;
-	for_each_filter(w, filter_refs, prog_refs);
+			refs[w->link[i].prog]++;
+	for (i = 0; i < ALL_FILTERS; i++)
+		refs[f[i].prog] += 1 + f[i].hold;
 }
 
 static void count_all(void)
 {
-	int w, i, m, p;
+	int w, i, k;
 
 	memset(urefs, 0, sizeof(urefs));
-	memset(map_refs, 0, sizeof(map_refs));
-	memset(prog_refs, 0, sizeof(prog_refs));
-	memset(holds, 0, sizeof(holds));
+	memset(refs, 0, sizeof(refs));
 	for (w = 0; w < POOLS; w++) {
 		model_count_urefs(&sh->worker[w], urefs);
 		count_refs(&sh->worker[w]);
-		for (i = 0; i < ALL_MAPS; i++)
-			map_refs[sh->worker[w].map[i].obj] +=
-				handle_refs(&sh->worker[w].map[i]);
 	}
-	count_dispatched();
+	if (sh->dispatcher)
+		count_dispatched();
 	settle_contents();
-	for (p = 1; p < NPROGS; p++) {
-		if (!sh->prog[p].used || !prog_refs[p])
-			continue;
-		for (i = 0; i < sh->prog[p].nmaps; i++) {
-			m = sh->prog[p].maps[i].map;
-			map_refs[m] += sh->prog[p].maps[i].on;
-		}
+	for_each_obj(i) {
+		const struct obj *obj = &sh->obj[i];
+
+		if (obj->what == PROG && refs[i])
+			for (k = 0; k < obj->n; k++)
+				refs[obj->maps[k].map] += obj->maps[k].on;
 	}
 }
 
@@ -263,224 +209,177 @@ static void count_all(void)
  * (fixed by the first patch). It is told from one that a work still owns by
  * waiting, and is counted.
  */
-static bool map_differs(int m, FILE *out)
+static int leaked(int i, const struct state *k)
 {
-	struct kernel_map *km = kernel_map(sh->map[m].id);
-	struct map *map = &sh->map[m];
-	int leaked = map->leaked, i;
-	bool differs = false;
-	__u32 id;
+	const struct obj *obj = &sh->obj[i];
 
-	if (leak_is_fine && km && km->refcnt > map_refs[m])
-		leaked = km->refcnt - map_refs[m];
-	if (!km) {
-		differs = map_refs[m] + leaked;
-		if (differs)
-			fprintf(out, "map id %u is gone: model %d urefs, %d references\n",
-				map->id, urefs[m], map_refs[m]);
-		return differs;
-	}
-	if (km->usercnt != urefs[m] || km->refcnt != map_refs[m] + leaked) {
-		fprintf(out, "map id %u: model %d urefs, %d references; kernel %lld, %lld\n",
-			map->id, urefs[m], map_refs[m], km->usercnt,
-			km->refcnt);
-		differs = true;
-	}
-	for (i = 0; i < map->slots; i++) {
-		id = sh->prog[content[m][i]].id;
-		if (id == km->slot[i])
-			continue;
-		fprintf(out, "map id %u slot %d: model %u%s, kernel %u\n",
-			map->id, i, id, may_be_empty(m, i) ? " or 0" : "",
-			km->slot[i]);
-		differs = true;
-	}
-	km->type = 0;
-	if (!differs)
-		map->leaked = leaked;
-	return differs;
+	if (obj->what == PROG)
+		return 0;
+	if (leak_is_fine && k && k->refs > refs[i])
+		return k->refs - refs[i];
+	return obj->leaked;
 }
 
-static bool prog_differs(int p, FILE *out)
+static void print_obj(FILE *out, int i, const struct state *k)
 {
-	struct kernel_prog *kp = kernel_prog(sh->prog[p].id);
-	bool differs;
+	const struct obj *obj = &sh->obj[i];
+	const char *urefs_or_holds = obj->what == MAP ? "urefs" : "holds";
+	int n;
 
-	if (!kp) {
-		if (prog_refs[p])
-			fprintf(out, "prog id %u is gone: model %d references\n",
-				sh->prog[p].id, prog_refs[p]);
-		return prog_refs[p];
+	fprintf(out, "%s id %u of %d, %s: model %d references, %d %s; ",
+		obj->what == MAP ? "map" : "prog", obj->id, i / POOL,
+		obj->kind == XDP ? "xdp" : "tc", refs[i], urefs[i],
+		urefs_or_holds);
+	if (k)
+		fprintf(out, "kernel %ld, %ld;", k->refs, k->urefs);
+	else
+		fprintf(out, "kernel: gone;");
+	fprintf(out, obj->what == MAP ? " slots" : " maps");
+	for (n = 0; n < obj->n; n++) {
+		if (obj->what == MAP)
+			fprintf(out, " %u%s:%u",
+				sh->obj[obj->slot[n].prog].id,
+				obj->slot[n].prog && may_be_empty(i, n) ? "?" :
+				"", k ? k->slot[n] : 0);
+		else
+			fprintf(out, " %u%s", sh->obj[obj->maps[n].map].id,
+				obj->maps[n].on ? "" : "(not bound)");
 	}
-	differs = kp->refcnt != prog_refs[p] ||
-		  (kp->holds >= 0 && kp->holds != holds[p]);
-	if (differs)
-		fprintf(out, "prog id %u: model %d references, %d holds; kernel %lld, %lld\n",
-			sh->prog[p].id, prog_refs[p], holds[p], kp->refcnt,
-			kp->holds);
-	kp->type = 0;
-	return differs;
+	fputc('\n', out);
 }
 
+/* All that there is, in the model or in the kernel */
+static void dump(void)
+{
+	const struct state *k;
+	int i;
+
+	for_each_obj(i) {
+		k = state_find(sh->obj[i].what, sh->obj[i].id);
+		if (k || refs[i])
+			print_obj(stdout, i, k);
+	}
+}
+
+static bool obj_differs(int i, struct state *k)
+{
+	struct obj *obj = &sh->obj[i];
+	int leak = leaked(i, k), n;
+
+	if (!k)
+		return refs[i] + leak;
+	k->known = true;
+	/* a kernel without holds tells none */
+	if (k->refs != refs[i] + leak ||
+	    (k->urefs != urefs[i] && (obj->what == MAP || sh->patched)))
+		return true;
+	for (n = 0; obj->what == MAP && n < obj->n; n++)
+		if (k->slot[n] != sh->obj[content[i][n]].id)
+			return true;
+	if (obj->what == MAP)
+		obj->leaked = leak;
+	return false;
+}
+
+/* Prints to OUT, unless that is NULL, what is different. */
 static bool links_differ(FILE *out)
 {
 	bool differs = false;
-	int w, i, n, k;
+	int w, i, n = 0;
 
-	for (w = 0, n = 0; w < sh->procs; w++) {
+	for (w = 0; w < sh->procs; w++) {
 		for (i = 0; i < LINKS; i++) {
 			const struct link *l = &sh->worker[w].link[i];
 
 			if (!l->used)
 				continue;
 			n++;
-			for (k = 0; k < kernel.links; k++)
-				if (kernel.link[k] == l->id)
-					break;
-			if (k < kernel.links)
+			if (state_has_link(l->id))
 				continue;
-			fprintf(out, "link id %u is gone\n", l->id);
 			differs = true;
+			if (out)
+				fprintf(out, "link id %u is gone\n", l->id);
 		}
 	}
-	if (n != kernel.links)
-		fprintf(out, "links: model %d, kernel %d\n", n, kernel.links);
-	return differs || n != kernel.links;
+	if (n == state_links())
+		return differs;
+	if (out)
+		fprintf(out, "links: model %d, kernel %d\n", n, state_links());
+	return true;
 }
 
-/* What the model knows of the kernel's gets type 0: see what is left. */
 static bool differs(FILE *out)
 {
+	struct state *s;
 	bool differs = false;
 	int i;
 
-	kernel_read(&kernel);
+	state_read();
 	count_all();
-	for (i = 1; i < NPROGS; i++)
-		if (sh->prog[i].used)
-			differs |= prog_differs(i, out);
-	for (i = 1; i < NMAPS; i++)
-		if (sh->map[i].used)
-			differs |= map_differs(i, out);
-	for (i = 0; i < kernel.progs; i++) {
-		if (!kernel.prog[i].type)
+	for_each_obj(i) {
+		s = state_find(sh->obj[i].what, sh->obj[i].id);
+		if (!obj_differs(i, s))
 			continue;
-		fprintf(out, "prog id %u: unknown to the model\n",
-			kernel.prog[i].id);
 		differs = true;
+		if (out)
+			print_obj(out, i, s);
 	}
-	for (i = 0; i < kernel.maps; i++) {
-		if (!kernel.map[i].type)
-			continue;
-		fprintf(out, "map id %u: unknown to the model\n",
-			kernel.map[i].id);
-		differs = true;
-	}
+	differs |= state_unknown(out);
 	return links_differ(out) || differs;
 }
 
-static void dump(void)
+static void find_named(bool *named)
 {
-	struct kernel_map *km;
-	struct kernel_prog *kp;
-	int i, k;
+	int w, i, k;
 
-	for (i = 1; i < NMAPS; i++) {
-		const struct map *map = &sh->map[i];
+	for (w = 0; w < POOLS; w++)
+		for (i = 0; i < HANDLES; i++)
+			named[sh->worker[w].handle[i].obj] = true;
+	for_each_obj(i) {
+		const struct obj *obj = &sh->obj[i];
 
-		if (!map->used || (!map_refs[i] && !kernel_map(map->id)))
-			continue;
-		km = kernel_map(map->id);
-		printf("map id %u of %d, %s: model %d urefs, %d references;",
-		       map->id, i / MAP_POOL, map->kind == XDP ? "xdp" : "tc",
-		       urefs[i], map_refs[i]);
-		if (km)
-			printf(" kernel %lld, %lld; slots",
-			       km->usercnt, km->refcnt);
-		else
-			printf(" kernel: gone;");
-		for (k = 0; k < map->slots; k++)
-			printf(" %u%s:%u", sh->prog[map->slot[k].prog].id,
-			       map->slot[k].prog && may_be_empty(i, k) ? "?" :
-			       "", km ? km->slot[k] : 0);
-		putchar('\n');
+		if (obj->what == PROG && (refs[i] || named[i]))
+			for (k = 0; k < obj->n; k++)
+				named[obj->maps[k].map] = true;
 	}
-	for (i = 1; i < NPROGS; i++) {
-		const struct prog *prog = &sh->prog[i];
-
-		if (!prog->used || (!prog_refs[i] && !kernel_prog(prog->id)))
-			continue;
-		kp = kernel_prog(prog->id);
-		printf("prog id %u of %d, %s: model %d references, %d holds;",
-		       prog->id, i / PROG_POOL, prog->kind == XDP ? "xdp" :
-		       "tc", prog_refs[i], holds[i]);
-		if (kp)
-			printf(" kernel %lld, %lld; maps", kp->refcnt,
-			       kp->holds);
-		else
-			printf(" kernel: gone; maps");
-		for (k = 0; k < prog->nmaps; k++)
-			printf(" %u%s", sh->map[prog->maps[k].map].id,
-			       prog->maps[k].on ? "" : "(not bound)");
-		putchar('\n');
-	}
-}
-
-static bool in_handles(int obj, bool map)
-{
-	int w, i;
-
-	for (w = 0; w < POOLS; w++) {
-		for (i = 0; map && i < ALL_MAPS; i++)
-			if (sh->worker[w].map[i].obj == obj)
-				return true;
-		for (i = 0; !map && i < ALL_PROGS; i++)
-			if (sh->worker[w].prog[i].obj == obj)
-				return true;
-	}
-	return false;
 }
 
 /* The model takes over what turned out of what it did not know, and forgets
  * what is gone and nobody can name any more.
  */
-static void commit(void)
+static void commit_objects(void)
 {
-	static int own[NMAPS];
-	static bool named[NMAPS];
-	int w, i, m, p;
+	static bool named[OBJS];
+	int i, k;
 
 	memset(named, 0, sizeof(named));
-	for (p = 1; p < NPROGS; p++) {
-		struct prog *prog = &sh->prog[p];
+	find_named(named);
+	for_each_obj(i) {
+		struct obj *obj = &sh->obj[i];
 
-		if (prog->used && !prog_refs[p] && !in_handles(p, false))
-			prog->used = false;
-		for (i = 0; prog->used && i < prog->nmaps; i++)
-			named[prog->maps[i].map] = true;
+		obj->used = refs[i] || named[i];
+		if (obj->what == PROG)
+			continue;
+		for (k = 0; k < obj->n; k++)
+			obj->slot[k] = (struct slot){ .prog = content[i][k] };
+		if (!obj->used && obj->leaked)
+			state_ignore_map(obj->id);
 	}
-	for (m = 1; m < NMAPS; m++) {
-		struct map *map = &sh->map[m];
+}
 
-		if (!map->used)
-			continue;
-		for (i = 0; i < map->slots; i++) {
-			map->slot[i].prog = content[m][i];
-			map->slot[i].maybe = false;
-		}
-		if (map_refs[m] || named[m] || in_handles(m, true))
-			continue;
-		map->used = false;
-		if (map->leaked)
-			kernel_ignore_map(map->id);
-	}
+static void commit(void)
+{
+	static int own[OBJS];
+	int w, i;
+
+	commit_objects();
 	for (w = 0; w < sh->procs; w++) {
 		memset(own, 0, sizeof(own));
 		model_count_urefs(&sh->worker[w], own);
-		for (m = 1; m < NMAPS; m++) {
-			sh->map[m].floor[w] = own[m];
-			if (sh->map[m].used && shared_map(m) && !own[m])
-				mark_maybe(m, w);
+		for_each_map(i) {
+			sh->obj[i].floor[w] = own[i];
+			if (is_shared(i) && !own[i])
+				mark_slots_of(i, w);
 		}
 		for (i = 0; i < DEVS; i++)
 			sh->worker[w].dev[i].busy = false;
@@ -490,19 +389,14 @@ static void commit(void)
 }
 
 /* Where the program's jump leads, as it says itself */
-static int probe(const struct prog *prog, int fd)
+static int probe(int fd)
 {
 	unsigned char packet[ETH_ZLEN] = {
 		[12] = ETH_P_PROBE >> 8, [13] = ETH_P_PROBE & 0xff,
 	};
-	struct __sk_buff skb = { .mark = MARK_PROBE };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet,
 		    .data_size_in = sizeof(packet));
 
-	if (prog->kind == TC) {
-		opts.ctx_in = &skb;
-		opts.ctx_size_in = sizeof(skb);
-	}
 	if (bpf_prog_test_run_opts(fd, &opts))
 		fail("test run: %m");
 	return opts.retval;
@@ -511,35 +405,27 @@ static int probe(const struct prog *prog, int fd)
 /* Slots are pointers, and direct jumps in programs: see these agree as well. */
 static void probe_all(void)
 {
-	int p, fd, wanted, seen;
+	int p, map, wanted, seen, fd;
 
-	for (p = 1; p < NPROGS; p++) {
-		const struct prog *prog = &sh->prog[p];
+	for_each_obj(p) {
+		const struct obj *prog = &sh->obj[p];
 
-		if (!prog->used || !prog_refs[p] || !prog->entry)
+		if (prog->what == MAP || !refs[p] || !prog->entry)
 			continue;
-		wanted = content[prog->maps[0].map][prog->key];
+		map = prog->maps[0].map;
+		wanted = content[map][prog->key];
 		wanted = wanted ? TAG_PROG + wanted : TAG_MISSED;
-		fd = bpf_prog_get_fd_by_id(prog->id);
+		fd = open_by_id(PROG, prog->id);
 		if (fd < 0)
 			fail("prog id %u: %m", prog->id);
-		seen = probe(prog, fd);
+		seen = probe(fd);
 		close(fd);
 		if (seen == wanted)
 			continue;
 		dump();
 		fail("prog id %u jumps to slot %d of map id %u: model %#x, kernel %#x",
-		     prog->id, prog->key, sh->map[prog->maps[0].map].id,
-		     wanted, seen);
+		     prog->id, prog->key, sh->obj[map].id, wanted, seen);
 	}
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 /* All workers wait. Ends when model and kernel agree, or the program. Nothing
@@ -547,26 +433,20 @@ static double now(void)
  */
 double model_quiet(void)
 {
-	struct timespec pause = { .tv_nsec = 1000 * 1000 };
 	double start = now();
-	FILE *nowhere = fopen("/dev/null", "w");
 	/* a short one is for the lie that it is to find */
-	int deadline = sh->lie && !sh->lied ? DEADLINE : sh->deadline;
+	double end = start + (sh->lie && !sh->lied ? DEADLINE : sh->deadline);
 
 	leak_is_fine = false;
-	while (differs(nowhere)) {
-		if (now() > start + deadline) {
+	while (differs(NULL)) {
+		if (!nap(end, 1)) {
 			dump();
 			differs(stdout);
 			fail("the kernel differs from the model%s",
 			     sh->lied ? ", which lied" : "");
 		}
 		leak_is_fine = !sh->patched && now() > start + LEAK_AFTER;
-		nanosleep(&pause, NULL);
-		if (pause.tv_nsec < 50 * 1000 * 1000)
-			pause.tv_nsec *= 2;
 	}
-	fclose(nowhere);
 	commit();
 	probe_all();
 	return now() - start;

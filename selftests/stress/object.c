@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Maps and programs: how they are made, and what has them open. */
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <errno.h>
-#include <linux/bpf.h>
-#include <linux/if_link.h>
-#include <linux/pkt_cls.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "../common/code.h"
 #include "stress.h"
 
-#define MOV64_REG(d, s)	\
-	((struct bpf_insn){ BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0 })
-#define MOV64_IMM(d, i)	\
-	((struct bpf_insn){ BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i })
 #define ADD64_IMM(d, i)	\
 	((struct bpf_insn){ BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, i })
 #define AND64_IMM(d, i)	\
@@ -30,46 +21,12 @@
 	((struct bpf_insn){ BPF_JMP | (op) | BPF_K, d, 0, o, i })
 #define JUMP_REG(op, d, s, o) \
 	((struct bpf_insn){ BPF_JMP | (op) | BPF_X, d, s, o, 0 })
-#define CALL(f)		((struct bpf_insn){ BPF_JMP | BPF_CALL, 0, 0, 0, f })
-#define EXIT()		((struct bpf_insn){ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 })
-
-struct code {
-	struct bpf_insn insn[96];
-	int n;
-};
-
-static int emit(struct code *c, struct bpf_insn insn)
-{
-	c->insn[c->n] = insn;
-	return c->n++;
-}
-
-static void emit_load64(struct code *c, int reg, int pseudo, int fd, int off)
-{
-	emit(c, (struct bpf_insn){ BPF_LD | BPF_DW | BPF_IMM, reg, pseudo, 0,
-				   fd });
-	emit(c, (struct bpf_insn){ .imm = off });
-}
 
 static void emit_count(struct code *c, int which)
 {
 	emit_load64(c, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, sh->counts, 8 * which);
 	emit(c, MOV64_IMM(BPF_REG_2, 1));
 	emit(c, ATOMIC_ADD64(BPF_REG_1, BPF_REG_2));
-}
-
-static void emit_return(struct code *c, int value)
-{
-	emit(c, MOV64_IMM(BPF_REG_0, value));
-	emit(c, EXIT());
-}
-
-/* The context is in r6, the key in r3. */
-static void emit_tail_call(struct code *c, int map_fd)
-{
-	emit(c, MOV64_REG(BPF_REG_1, BPF_REG_6));
-	emit_load64(c, BPF_REG_2, BPF_PSEUDO_MAP_FD, map_fd, 0);
-	emit(c, CALL(BPF_FUNC_tail_call));
 }
 
 static void land(struct code *c, int jump)
@@ -80,39 +37,28 @@ static void land(struct code *c, int jump)
 /* A probe asks whether the jump of this program works: the first program of a
  * chain jumps, the second one tells which one it is. Traffic goes on behind it.
  */
-static void emit_probe(struct code *c, const struct prog *p, int tag,
+static void emit_probe(struct code *c, const struct obj *p, int tag,
 		       const int *fds)
 {
-	int traffic[3], second, n = 0, i;
+	bool xdp = p->kind == XDP;
+	int traffic[2], second;
 
-	if (p->kind == XDP) {
-		emit(c, LOAD(BPF_W, BPF_REG_2, BPF_REG_6,
-			     offsetof(struct xdp_md, data)));
-		emit(c, LOAD(BPF_W, BPF_REG_3, BPF_REG_6,
-			     offsetof(struct xdp_md, data_end)));
-		emit(c, MOV64_REG(BPF_REG_4, BPF_REG_2));
-		emit(c, ADD64_IMM(BPF_REG_4, 16));
-		traffic[n++] = emit(c, JUMP_REG(BPF_JGT, BPF_REG_4, BPF_REG_3,
-						0));
-		emit(c, LOAD(BPF_H, BPF_REG_5, BPF_REG_2, 12));
-		traffic[n++] = emit(c, JUMP_IMM(BPF_JNE, BPF_REG_5,
-						__builtin_bswap16(ETH_P_PROBE),
-						0));
-		emit(c, LOAD(BPF_B, BPF_REG_5, BPF_REG_2, 14));
-		second = emit(c, JUMP_IMM(BPF_JNE, BPF_REG_5, 0, 0));
-		emit(c, MOV64_IMM(BPF_REG_5, 1));
-		emit(c, STORE(BPF_B, BPF_REG_2, BPF_REG_5, 14));
-	} else {
-		emit(c, LOAD(BPF_W, BPF_REG_5, BPF_REG_6,
-			     offsetof(struct __sk_buff, mark)));
-		second = emit(c, JUMP_IMM(BPF_JEQ, BPF_REG_5, MARK_PROBE + 1,
-					  0));
-		traffic[n++] = emit(c, JUMP_IMM(BPF_JNE, BPF_REG_5, MARK_PROBE,
-						0));
-		emit(c, MOV64_IMM(BPF_REG_5, MARK_PROBE + 1));
-		emit(c, STORE(BPF_W, BPF_REG_6, BPF_REG_5,
-			      offsetof(struct __sk_buff, mark)));
-	}
+	emit(c, LOAD(BPF_W, BPF_REG_2, BPF_REG_6,
+		     xdp ? offsetof(struct xdp_md, data) :
+			   offsetof(struct __sk_buff, data)));
+	emit(c, LOAD(BPF_W, BPF_REG_3, BPF_REG_6,
+		     xdp ? offsetof(struct xdp_md, data_end) :
+			   offsetof(struct __sk_buff, data_end)));
+	emit(c, MOV64_REG(BPF_REG_4, BPF_REG_2));
+	emit(c, ADD64_IMM(BPF_REG_4, 16));
+	traffic[0] = emit(c, JUMP_REG(BPF_JGT, BPF_REG_4, BPF_REG_3, 0));
+	emit(c, LOAD(BPF_H, BPF_REG_5, BPF_REG_2, 12));
+	traffic[1] = emit(c, JUMP_IMM(BPF_JNE, BPF_REG_5, htons(ETH_P_PROBE),
+				      0));
+	emit(c, LOAD(BPF_B, BPF_REG_5, BPF_REG_2, 14));
+	second = emit(c, JUMP_IMM(BPF_JNE, BPF_REG_5, 0, 0));
+	emit(c, MOV64_IMM(BPF_REG_5, 1));
+	emit(c, STORE(BPF_B, BPF_REG_2, BPF_REG_5, 14));
 	if (p->entry) {
 		emit(c, MOV64_IMM(BPF_REG_3, p->key));
 		emit_tail_call(c, fds[0]);
@@ -120,23 +66,21 @@ static void emit_probe(struct code *c, const struct prog *p, int tag,
 	}
 	land(c, second);
 	emit_return(c, tag);
-	for (i = 0; i < n; i++)
-		land(c, traffic[i]);
+	land(c, traffic[0]);
+	land(c, traffic[1]);
 }
 
-static int load(const struct prog *p, int tag, const int *fds)
+static int load(struct obj *p, int tag, const int *fds)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	/* a filter's verdict: let the next one see the packet, too */
 	int pass = p->kind == XDP ? XDP_PASS : TC_ACT_UNSPEC;
 	struct code c = {};
-	int fd;
 
 	emit(&c, MOV64_REG(BPF_REG_6, BPF_REG_1));
 	emit_probe(&c, p, tag, fds);
 	emit_count(&c, p->entry ? ENTERED : HIT);
 	if (p->entry) {
-		/* once to a place that the JIT knows, which becomes a direct
+		/* once to a place that a JIT knows, which makes it a direct
 		 * jump, and once to another one
 		 */
 		emit(&c, MOV64_IMM(BPF_REG_3, p->key));
@@ -144,48 +88,27 @@ static int load(const struct prog *p, int tag, const int *fds)
 		emit(&c, CALL(BPF_FUNC_get_prandom_u32));
 		emit(&c, AND64_IMM(BPF_REG_0, PRIVATE_SLOTS - 1));
 		emit(&c, MOV64_REG(BPF_REG_3, BPF_REG_0));
-		emit_tail_call(&c, fds[p->nmaps - 1]);
+		emit_tail_call(&c, fds[p->n - 1]);
 		emit_count(&c, MISSED);
 	}
 	emit_return(&c, pass);
-
-	if (p->kind == XDP)
-		opts.expected_attach_type = BPF_XDP;
-	fd = bpf_prog_load(p->kind == XDP ? BPF_PROG_TYPE_XDP :
-					    BPF_PROG_TYPE_SCHED_CLS,
-			   p->entry ? "entry" : "leaf", "GPL", c.insn, c.n,
-			   &opts);
-	if (fd < 0)
-		fail("program: %m");
-	return fd;
+	return load_code(p->kind == XDP ? BPF_PROG_TYPE_XDP :
+					  BPF_PROG_TYPE_SCHED_CLS,
+			 p->entry ? "entry" : "leaf", c.insn, c.n, &p->id);
 }
 
-static int new_map(void)
+static int new_obj(enum what what)
 {
-	int i, first = me->index * MAP_POOL;
+	int first = me->index * POOL + (what == MAP ? 0 : MAP_POOL);
+	int end = first + (what == MAP ? MAP_POOL : PROG_POOL), i;
 
-	for (i = first ? first : 1; i < first + MAP_POOL; i++) {
-		if (!sh->map[i].used) {
-			memset(&sh->map[i], 0, sizeof(sh->map[i]));
-			sh->map[i].used = true;
+	for (i = first ? first : 1; i < end; i++) {
+		if (!sh->obj[i].used) {
+			sh->obj[i] = (struct obj){ .used = true, .what = what };
 			return i;
 		}
 	}
-	fail("the pool of maps is too small");
-}
-
-static int new_prog(void)
-{
-	int i, first = me->index * PROG_POOL;
-
-	for (i = first ? first : 1; i < first + PROG_POOL; i++) {
-		if (!sh->prog[i].used) {
-			memset(&sh->prog[i], 0, sizeof(sh->prog[i]));
-			sh->prog[i].used = true;
-			return i;
-		}
-	}
-	fail("the pool of programs is too small");
+	fail("the pool of %s is too small", what == MAP ? "maps" : "programs");
 }
 
 const char *pin_path(const char *what, int index, int pin)
@@ -195,6 +118,23 @@ const char *pin_path(const char *what, int index, int pin)
 	snprintf(path, sizeof(path), "/sys/fs/bpf/stress/%d%s%d_%d", me->index,
 		 what, index, pin);
 	return path;
+}
+
+const char *handle_path(const struct handle *h, int pin)
+{
+	return pin_path(h->what == MAP ? "map" : "prog", h->index, pin);
+}
+
+/* For notes: it stays until the fourth one after it. */
+const char *name(const struct handle *h)
+{
+	static char names[4][32];
+	static int n;
+	char *to = names[n++ % 4];
+
+	snprintf(to, sizeof(names[0]), "%s %d id %u",
+		 h->what == MAP ? "map" : "prog", h->index, obj_of(h)->id);
+	return to;
 }
 
 int first_fd(const struct handle *h)
@@ -207,8 +147,14 @@ int first_fd(const struct handle *h)
 	return -1;
 }
 
+int open_by_id(enum what what, __u32 id)
+{
+	return what == MAP ? bpf_map_get_fd_by_id(id) :
+			     bpf_prog_get_fd_by_id(id);
+}
+
 /* Closes and unpins all: what becomes of the object is up to others. */
-void handle_drop(struct handle *h, bool is_map, int index)
+void handle_drop(struct handle *h)
 {
 	int i;
 
@@ -218,55 +164,45 @@ void handle_drop(struct handle *h, bool is_map, int index)
 		h->fd[i] = -1;
 	}
 	for (i = 0; i < PINS; i++) {
-		if (h->pin[i] &&
-		    unlink(pin_path(is_map ? "map" : "prog", index, i)))
+		if (h->pin[i] && unlink(handle_path(h, i)))
 			fail("unpin: %m");
 		h->pin[i] = false;
 	}
 	h->obj = 0;
 }
 
-void map_handle_new(struct handle *h, enum kind kind, int slots)
+void map_new(struct handle *h, enum kind kind, int slots)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int map = new_map(), fd;
+	struct obj *map;
 
-	fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "jmp", 4, 4, slots, NULL);
-	if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &len))
-		fail("prog array: %m");
-	sh->map[map].kind = kind;
-	sh->map[map].id = info.id;
-	sh->map[map].slots = slots;
+	h->obj = new_obj(MAP);
+	map = obj_of(h);
+	map->kind = kind;
+	map->n = slots;
+	h->fd[0] = make_prog_array("jmp", slots, &map->id);
 	if (me->index != PARENT)
-		sh->map[map].floor[me->index] = 1;
-	h->obj = map;
-	h->fd[0] = fd;
+		map->floor[me->index] = 1;
 }
 
-void prog_handle_new(struct handle *h, enum kind kind, int key, int nmaps,
-		     const int *maps, const int *fds)
+void prog_new(struct handle *h, enum kind kind, int key, int n,
+	      struct handle *const *maps)
 {
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int prog = new_prog(), i;
-	struct prog *p = &sh->prog[prog];
+	struct obj *prog;
+	int i, fds[2];
 
-	p->kind = kind;
-	p->entry = nmaps;
-	p->key = key;
-	p->nmaps = nmaps;
-	for (i = 0; i < nmaps; i++) {
-		p->maps[i].map = maps[i];
-		p->maps[i].on = true;
+	h->obj = new_obj(PROG);
+	prog = obj_of(h);
+	prog->kind = kind;
+	prog->entry = n;
+	prog->key = key;
+	prog->n = n;
+	for (i = 0; i < n; i++) {
+		prog->maps[i].map = maps[i]->obj;
+		prog->maps[i].on = true;
+		obj_of(maps[i])->owned = true;
+		fds[i] = first_fd(maps[i]);
 	}
-	h->fd[0] = load(p, TAG_PROG + prog, fds);
-	if (bpf_prog_get_info_by_fd(h->fd[0], &info, &len))
-		fail("program: %m");
-	p->id = info.id;
-	h->obj = prog;
-	for (i = 0; i < nmaps; i++)
-		sh->map[maps[i]].owned = true;
+	h->fd[0] = load(prog, TAG_PROG + h->obj, fds);
 }
 
 /* The parent has made new shared objects: leave the old ones to whatever they
@@ -281,43 +217,29 @@ void handles_renew(void)
 	if (me->generation == sh->generation)
 		return;
 	me->generation = sh->generation;
-	for (i = 0; i < SHARED_MAPS; i++) {
-		h = &me->map[MAP_HANDLES + i];
-		handle_drop(h, true, MAP_HANDLES + i);
-		h->obj = sh->current_map[i];
-	}
-	for (i = 0; i < SHARED_PROGS; i++) {
-		h = &me->prog[PROG_HANDLES + i];
-		handle_drop(h, false, PROG_HANDLES + i);
-		h->obj = sh->current_prog[i];
-		h->fd[0] = bpf_prog_get_fd_by_id(sh->prog[h->obj].id);
+	for (i = 0; i < SHARED_MAPS + SHARED_PROGS; i++) {
+		h = i < SHARED_MAPS ? handle(MAP, MAP_HANDLES + i) :
+			handle(PROG, PROG_HANDLES + i - SHARED_MAPS);
+		handle_drop(h);
+		h->obj = sh->current[i];
+		if (h->what == MAP)
+			continue;
+		h->fd[0] = open_by_id(PROG, obj_of(h)->id);
 		if (h->fd[0] < 0)
 			fail("shared program: %m");
 	}
 }
 
-static int pick(const struct handle *handles, int n, int kind, bool maps)
+/* A handle that is open, of an object of this kind or, with -1, of any */
+struct handle *pick(enum what what, int kind)
 {
-	int i = draw(n), tries, k;
+	int n = what == MAP ? ALL_MAPS : ALL_PROGS, i = draw(n), tries;
+	struct handle *h;
 
 	for (tries = 0; tries < n; tries++, i = (i + 1) % n) {
-		if (first_fd(&handles[i]) < 0)
-			continue;
-		k = maps ? sh->map[handles[i].obj].kind :
-			   sh->prog[handles[i].obj].kind;
-		if (kind < 0 || k == kind)
-			return i;
+		h = handle(what, i);
+		if (first_fd(h) >= 0 && (kind < 0 || kind == (int)obj_of(h)->kind))
+			return h;
 	}
-	return -1;
-}
-
-/* A handle that is open, of an object of this kind or, with -1, of any */
-int pick_map(int kind)
-{
-	return pick(me->map, ALL_MAPS, kind, true);
-}
-
-int pick_prog(int kind)
-{
-	return pick(me->prog, ALL_PROGS, kind, false);
+	return NULL;
 }

@@ -1,64 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which operation is next, and how often each one is */
+/* Which operation is next, and the end of all */
 #include <bpf/bpf.h>
 #include <unistd.h>
 
 #include "stress.h"
 
-static const struct {
-	op_fn fn;
-	int weight;
-} ops[] = {
-	{ op_map_new, 3 },
-	{ op_map_open, 10 },
-	{ op_map_close, 10 },
-	{ op_map_pin, 3 },
-	{ op_map_unpin, 4 },
-	{ op_slot_set, 14 },
-	{ op_slot_delete, 4 },
-	{ op_slot_lookup, 6 },
-	{ op_prog_new, 5 },
-	{ op_prog_open, 5 },
-	{ op_prog_close, 4 },
-	{ op_prog_pin, 2 },
-	{ op_prog_unpin, 3 },
-	{ op_bind, 5 },
-	{ op_poke, 6 },
-	{ op_xdp_attach, 12 },
-	{ op_xdp_detach, 4 },
-	{ op_xdp_query, 2 },
-	{ op_link_create, 4 },
-	{ op_link_update, 6 },
-	{ op_link_detach, 1 },
-	{ op_link_close, 3 },
-	{ op_link_pin, 2 },
-	{ op_link_unpin, 2 },
-	{ op_link_info, 2 },
-	{ op_filter_set, 18 },
-	{ op_filter_delete, 5 },
-	{ op_filter_query, 4 },
-	{ op_chain, 2 },
-	{ op_qdisc, 3 },
-	{ op_dev_new, 2 },
-	{ op_dev_delete, 1 },
-};
+static const struct op *const ops[] = { bpf_ops, xdp_ops, tc_ops, dev_ops };
 
-#define OPS (int)(sizeof(ops) / sizeof(ops[0]))
+#define GROUPS (int)(sizeof(ops) / sizeof(ops[0]))
+
+static const struct op *draw_op(void)
+{
+	static int total;
+	const struct op *op;
+	int i, n = 0;
+
+	for (i = 0; !total && i < GROUPS; i++)
+		for (op = ops[i]; op->fn; op++)
+			n += op->weight;
+	if (n)
+		total = n;
+	n = draw(total);
+	for (i = 0;; i++) {
+		for (op = ops[i]; op->fn; op++) {
+			if (n < op->weight)
+				return op;
+			n -= op->weight;
+		}
+	}
+}
 
 /* One that finds nothing to do does not count. */
 void op_random(void)
 {
-	static int total;
-	int i, n;
+	const struct op *op;
 
-	for (i = 0; !total && i < OPS;)
-		while (i < OPS)
-			total += ops[i++].weight;
-	do {
-		n = draw(total);
-		for (i = 0; n >= ops[i].weight; i++)
-			n -= ops[i].weight;
-	} while (!ops[i].fn());
+	do
+		op = draw_op();
+	while (!op->fn(op->what));
 }
 
 /* The end of a worker: nothing of its is to be left. */
@@ -86,8 +65,6 @@ void everything_off(void)
 		dev->hold = false;
 		tc_off(i);
 	}
-	for (i = 0; i < ALL_MAPS; i++)
-		handle_drop(&me->map[i], true, i);
-	for (i = 0; i < ALL_PROGS; i++)
-		handle_drop(&me->prog[i], false, i);
+	for (i = 0; i < HANDLES; i++)
+		handle_drop(&me->handle[i]);
 }

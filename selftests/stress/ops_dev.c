@@ -2,10 +2,8 @@
 /* Devices come and go, in and out of network namespaces */
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <unistd.h>
 
-#include "../common/common.h"
 #include "stress.h"
 
 struct mnl_socket *nl_of(const struct dev *dev)

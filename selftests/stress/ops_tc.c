@@ -2,25 +2,16 @@
 /* Operations on clsact, its chains and its filters, which no library has all
  * of: blocks, chains, add or replace or change.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/if_ether.h>
-#include <linux/pkt_cls.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
-#include <string.h>
-
 #include "stress.h"
-
-static const char * const side_name[] = { "ingress", "egress" };
 
 /* Where filters are: one side of a device, or a block that devices share */
 struct site {
+	int chain, pref, handle;
 	int index;
 	struct dev *dev;
 	int side, block;
 	bool shared;	/* a side that is a block's, where nothing can be set */
+	struct filter *filters;	/* with this chain and preference */
 };
 
 static bool block_is_used(int block)
@@ -34,75 +25,74 @@ static bool block_is_used(int block)
 	return false;
 }
 
+static int block_index(int block)
+{
+	return (me->index + 1) * 100 + block;
+}
+
+static void draw_numbers(struct site *s, int handles)
+{
+	s->chain = draw(CHAINS);
+	s->pref = draw(PRIOS) + 1;
+	s->handle = draw(handles);
+}
+
 static bool draw_site(struct site *s)
 {
-	memset(s, 0, sizeof(*s));
 	s->index = draw(SITES);
+	s->filters = me->filter[s->index][s->chain][s->pref ? s->pref - 1 : 0];
+	s->dev = NULL;
 	s->block = s->index - 2 * NETDEVSIM;
+	s->shared = false;
 	if (s->block >= 0)
 		return block_is_used(s->block);
-	s->block = 0;
 	s->dev = &me->dev[s->index / 2];
 	s->side = s->index % 2;
 	s->shared = s->dev->block[s->side];
 	return s->dev->alive && s->dev->clsact && (!s->shared || !draw(8));
 }
 
-static int block_index(int block)
-{
-	return (me->index + 1) * 100 + block;
-}
-
-static struct tcmsg *put_site(struct nlmsghdr *nlh, const struct site *s)
-{
-	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-
-	if (s->dev) {
-		tc->tcm_ifindex = s->dev->ifindex;
-		tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT, s->side ?
-					   TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
-	} else {
-		tc->tcm_ifindex = TCM_IFINDEX_MAGIC_BLOCK;
-		tc->tcm_block_index = block_index(s->block);
-	}
-	return tc;
-}
-
+/* For notes */
 static const char *site_name(const struct site *s)
 {
-	static char name[32];
+	static char name[64];
+	int n;
 
 	if (s->dev)
-		snprintf(name, sizeof(name), "dev %d %s", s->index / 2,
-			 side_name[s->side]);
+		n = snprintf(name, sizeof(name), "dev %d %s", s->index / 2,
+			     s->side ? "egress" : "ingress");
 	else
-		snprintf(name, sizeof(name), "block %d", s->block);
+		n = snprintf(name, sizeof(name), "block %d", s->block);
+	snprintf(name + n, sizeof(name) - n, " chain %d pref %d handle %d",
+		 s->chain, s->pref, s->handle);
 	return name;
 }
 
-static __u32 info_of(int prio)
+static struct nlmsghdr *request(int type, int flags, const struct site *s)
 {
-	return TC_H_MAKE((prio + 1) << 16, htons(ETH_P_ALL));
+	struct nlmsghdr *nlh = nl_request(type, flags);
+	__u32 parent = s->side ? NL_EGRESS : NL_INGRESS;
+
+	if (s->dev)
+		nl_put_tc(nlh, s->dev->ifindex, parent, s->pref, s->handle);
+	else
+		nl_put_tc(nlh, TCM_IFINDEX_MAGIC_BLOCK, 0, s->pref, s->handle)
+			->tcm_block_index = block_index(s->block);
+	return nlh;
 }
 
-static bool prio_exists(int site, int chain, int prio)
+static bool any(const struct filter *filters, int n)
 {
-	int f;
-
-	for (f = 0; f < FILTERS; f++)
-		if (me->filter[site][chain][prio][f].prog)
+	while (n--)
+		if (filters[n].prog)
 			return true;
 	return false;
 }
 
-static bool chain_exists(int site, int chain)
+static bool chain_exists(const struct site *s)
 {
-	int p;
-
-	for (p = 0; p < PRIOS; p++)
-		if (prio_exists(site, chain, p))
-			return true;
-	return me->chain[site][chain];
+	return me->chain[s->index][s->chain] ||
+	       any(me->filter[s->index][s->chain][0], PRIOS * FILTERS);
 }
 
 static void chain_flush(int site, int chain)
@@ -112,202 +102,155 @@ static void chain_flush(int site, int chain)
 
 static void site_flush(int site)
 {
-	int c;
-
-	for (c = 0; c < CHAINS; c++) {
-		chain_flush(site, c);
-		me->chain[site][c] = false;
-	}
+	memset(me->filter[site], 0, sizeof(me->filter[site]));
+	memset(me->chain[site], 0, sizeof(me->chain[site]));
 }
 
-bool op_filter_set(void)
+static bool op_filter_set(int what)
 {
 	static const char * const names[] = { "add", "replace", "change" };
 	static const int flags[] = { NLM_F_CREATE | NLM_F_EXCL, NLM_F_CREATE,
 				     0 };
-	int how = draw(3), chain = draw(CHAINS), prio = draw(PRIOS);
-	int handle = draw(FILTERS + 1), p = pick_prog(TC), wanted = 0, f;
-	struct filter *filters;
-	bool hold = flag(), said;
+	int how = draw(3), wanted = 0, f;
+	struct site s = {};
 	struct nlmsghdr *nlh;
-	struct nlattr *nest;
-	struct tcmsg *tc;
-	struct site s;
+	bool hold, said;
+	struct handle *p;
 
-	if (p < 0 || !draw_site(&s))
+	draw_numbers(&s, FILTERS + 1);
+	p = pick(what, TC);
+	hold = flag();
+	if (!p || !draw_site(&s))
 		return false;
-	filters = me->filter[s.index][chain][prio];
 	/* with no handle it gets the first free one */
-	for (f = handle - 1; !handle && ++f < FILTERS && filters[f].prog;)
+	f = s.handle - 1;
+	while (!s.handle && ++f < FILTERS && s.filters[f].prog)
 		;
 	if (f == FILTERS)
 		return false;
 
 	if (s.shared)
 		wanted = -EOPNOTSUPP;
-	else if (how == 0 && filters[f].prog)
+	else if (how == 0 && s.filters[f].prog)
 		wanted = -EEXIST;
-	else if (how == 2 && (!handle || !filters[f].prog))
+	else if (how == 2 && (!s.handle || !s.filters[f].prog))
 		wanted = -ENOENT;
-	note("filter %s %s chain %d prio %d handle %d prog %d id %u%s: %d",
-	     names[how], site_name(&s), chain, prio, handle, p,
-	     sh->prog[me->prog[p].obj].id, hold ? " hold" : "", wanted);
+	note("filter %s %s %s%s: %d", names[how], site_name(&s), name(p),
+	     hold ? " hold" : "", wanted);
 
-	said = hold && !(!wanted && lying("filter"));
-	nlh = nl_request(RTM_NEWTFILTER, flags[how]);
-	tc = put_site(nlh, &s);
-	tc->tcm_handle = handle;
-	tc->tcm_info = info_of(prio);
-	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
-	if (chain || draw(2))
-		mnl_attr_put_u32(nlh, TCA_CHAIN, chain);
-	nest = mnl_attr_nest_start(nlh, TCA_OPTIONS);
-	mnl_attr_put_u32(nlh, TCA_BPF_FD, first_fd(&me->prog[p]));
-	mnl_attr_put_strz(nlh, TCA_BPF_NAME, "stress");
-	mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT |
-			 (said ? TCA_BPF_FLAG_HOLD_MAPS : 0));
-	mnl_attr_nest_end(nlh, nest);
-	expect("to set a filter", wanted,
-	       nl_talk(nl_of(s.dev), nlh, NULL, NULL));
-	if (wanted)
-		return true;
-	filters[f].prog = me->prog[p].obj;
-	filters[f].hold = hold;
+	nlh = request(RTM_NEWTFILTER, flags[how], &s);
+	said = hold && (wanted || !lying("filter"));
+	nl_put_bpf(nlh, first_fd(p), TCA_BPF_FLAG_ACT_DIRECT |
+		   (said ? TCA_BPF_FLAG_HOLD_MAPS : 0), 0);
+	if (s.chain || draw(2))
+		mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
+	expect("to set a filter", wanted, talk(s.dev, nlh));
+	if (!wanted)
+		s.filters[f] = (struct filter){ p->obj, hold };
 	return true;
 }
 
-/* One by its handle, all of a priority, or all of a chain */
-bool op_filter_delete(void)
+/* One by its handle, all of a preference, or all of a chain */
+static bool op_filter_delete(int what)
 {
-	int chain = draw(CHAINS), prio = draw(PRIOS), wanted = 0;
-	int handle = draw(FILTERS + 1);
-	bool whole = !draw(8);
-	struct filter *filters;
+	struct site s = {};
 	struct nlmsghdr *nlh;
-	struct tcmsg *tc;
-	struct site s;
+	int wanted = 0;
+	bool whole;
 
+	draw_numbers(&s, FILTERS + 1);
+	whole = !draw(8);
 	if (!draw_site(&s))
 		return false;
-	filters = me->filter[s.index][chain][prio];
+	if (whole)
+		s.pref = s.handle = 0;
 	if (s.shared)
 		wanted = -EOPNOTSUPP;
-	else if (!whole && (handle ? !filters[handle - 1].prog :
-			    !prio_exists(s.index, chain, prio)))
+	else if (s.handle ? !s.filters[s.handle - 1].prog :
+		 !whole && !any(s.filters, FILTERS))
 		wanted = -ENOENT;
-	note("filter delete %s chain %d prio %d handle %d: %d", site_name(&s),
-	     chain, whole ? -1 : prio, whole ? 0 : handle, wanted);
+	note("filter delete %s: %d", site_name(&s), wanted);
 
-	nlh = nl_request(RTM_DELTFILTER, 0);
-	tc = put_site(nlh, &s);
-	if (!whole) {
-		tc->tcm_handle = handle;
-		tc->tcm_info = info_of(prio);
+	nlh = request(RTM_DELTFILTER, 0, &s);
+	if (!whole)
 		mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
-	}
-	mnl_attr_put_u32(nlh, TCA_CHAIN, chain);
-	expect("to delete filters", wanted,
-	       nl_talk(nl_of(s.dev), nlh, NULL, NULL));
+	mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
+	expect("to delete filters", wanted, talk(s.dev, nlh));
 	if (wanted)
 		return true;
 	if (whole)
-		chain_flush(s.index, chain);
-	else if (handle)
-		filters[handle - 1].prog = 0;
+		chain_flush(s.index, s.chain);
+	else if (s.handle)
+		s.filters[s.handle - 1].prog = 0;
 	else
-		memset(filters, 0, FILTERS * sizeof(*filters));
+		memset(s.filters, 0, FILTERS * sizeof(*s.filters));
 	return true;
 }
 
-struct dumped {
-	__u32 id, flags;
-};
-
-static int on_filter(const struct nlmsghdr *nlh, void *data)
+static void on_filter(const struct nlmsghdr *nlh, void *data)
 {
-	const struct nlattr *attr, *inner;
-	struct dumped *d = data;
-
-	mnl_attr_for_each(attr, nlh, sizeof(struct tcmsg)) {
-		if (mnl_attr_get_type(attr) != TCA_OPTIONS)
-			continue;
-		mnl_attr_for_each_nested(inner, attr) {
-			if (mnl_attr_get_type(inner) == TCA_BPF_ID)
-				d->id = mnl_attr_get_u32(inner);
-			if (mnl_attr_get_type(inner) == TCA_BPF_FLAGS)
-				d->flags = mnl_attr_get_u32(inner);
-		}
-	}
-	return 0;
+	*(struct attachment *)data = nl_attachment(nlh);
 }
 
-bool op_filter_query(void)
+static bool op_filter_query(int what)
 {
-	int chain = draw(CHAINS), prio = draw(PRIOS), f = draw(FILTERS);
-	struct dumped d = {};
+	const struct filter *filter;
+	struct attachment seen = {};
+	struct site s = {};
 	struct nlmsghdr *nlh;
-	struct filter *filter;
-	struct tcmsg *tc;
-	struct site s;
 	int wanted = 0;
 
+	draw_numbers(&s, FILTERS);
 	if (!draw_site(&s))
 		return false;
-	filter = &me->filter[s.index][chain][prio][f];
+	filter = &s.filters[s.handle++];
 	if (s.shared)
 		wanted = -EOPNOTSUPP;
-	else if (!chain_exists(s.index, chain))
+	else if (!chain_exists(&s))
 		wanted = -EINVAL;
 	else if (!filter->prog)
 		wanted = -ENOENT;
-	note("filter %s chain %d prio %d handle %d?", site_name(&s), chain,
-	     prio, f + 1);
-	nlh = nl_request(RTM_GETTFILTER, 0);
-	tc = put_site(nlh, &s);
-	tc->tcm_handle = f + 1;
-	tc->tcm_info = info_of(prio);
+	note("filter %s?", site_name(&s));
+	nlh = request(RTM_GETTFILTER, 0, &s);
 	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
-	mnl_attr_put_u32(nlh, TCA_CHAIN, chain);
+	mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
 	expect("to query a filter", wanted,
-	       nl_talk(nl_of(s.dev), nlh, on_filter, &d));
+	       nl_talk(nl_of(s.dev), nlh, on_filter, &seen));
 	if (wanted)
 		return true;
-	expect("the filter's program", sh->prog[filter->prog].id, d.id);
+	expect("the filter's program", sh->obj[filter->prog].id, seen.id);
 	if (!sh->lied)
 		expect("the filter holds", filter->hold,
-		       !!(d.flags & TCA_BPF_FLAG_HOLD_MAPS));
+		       !!(seen.flags & TCA_BPF_FLAG_HOLD_MAPS));
 	return true;
 }
 
 /* A chain exists by itself, or else for as long as it has filters. */
-bool op_chain(void)
+static bool op_chain(int what)
 {
-	int chain = draw(CHAINS), wanted = 0;
+	struct site s = { .chain = draw(CHAINS) };
 	struct nlmsghdr *nlh;
 	bool add = draw(2);
-	struct site s;
+	int wanted = 0;
 
 	if (!draw_site(&s))
 		return false;
 	if (s.shared)
 		wanted = -EOPNOTSUPP;
-	else if (add && chain_exists(s.index, chain))
+	else if (add && chain_exists(&s))
 		wanted = -EEXIST;
-	else if (!add && !chain_exists(s.index, chain))
+	else if (!add && !chain_exists(&s))
 		wanted = -EINVAL;
-	note("chain %s %s %d: %d", add ? "add" : "delete", site_name(&s),
-	     chain, wanted);
-	nlh = nl_request(add ? RTM_NEWCHAIN : RTM_DELCHAIN,
-			 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
-	put_site(nlh, &s);
-	mnl_attr_put_u32(nlh, TCA_CHAIN, chain);
-	expect("to change a chain", wanted,
-	       nl_talk(nl_of(s.dev), nlh, NULL, NULL));
+	note("chain %s %s: %d", add ? "add" : "delete", site_name(&s), wanted);
+	nlh = request(add ? RTM_NEWCHAIN : RTM_DELCHAIN,
+		      add ? NLM_F_CREATE | NLM_F_EXCL : 0, &s);
+	mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
+	expect("to change a chain", wanted, talk(s.dev, nlh));
 	if (wanted)
 		return true;
-	me->chain[s.index][chain] = add;
+	me->chain[s.index][s.chain] = add;
 	if (!add)
-		chain_flush(s.index, chain);
+		chain_flush(s.index, s.chain);
 	return true;
 }
 
@@ -326,12 +269,11 @@ void tc_off(int dev)
 			site_flush(2 * NETDEVSIM + b);
 }
 
-bool op_qdisc(void)
+static bool op_qdisc(int what)
 {
 	int i = draw(NETDEVSIM), side, first = draw(2 * (BLOCKS + 1));
 	struct dev *dev = &me->dev[i];
 	struct nlmsghdr *nlh;
-	struct tcmsg *tc;
 	bool add;
 
 	if (!dev->alive)
@@ -349,10 +291,7 @@ bool op_qdisc(void)
 	     dev->block[0], dev->block[1]);
 	nlh = nl_request(add ? RTM_NEWQDISC : RTM_DELQDISC,
 			 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
-	tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-	tc->tcm_ifindex = dev->ifindex;
-	tc->tcm_parent = TC_H_CLSACT;
-	tc->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+	nl_put_tc(nlh, dev->ifindex, TC_H_CLSACT, 0, TC_H_MAKE(TC_H_CLSACT, 0));
 	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
 	if (dev->block[0])
 		mnl_attr_put_u32(nlh, TCA_INGRESS_BLOCK,
@@ -360,9 +299,18 @@ bool op_qdisc(void)
 	if (dev->block[1])
 		mnl_attr_put_u32(nlh, TCA_EGRESS_BLOCK,
 				 block_index(dev->block[1] - 1));
-	expect("to change clsact", 0, nl_talk(nl_of(dev), nlh, NULL, NULL));
+	expect("to change clsact", 0, talk(dev, nlh));
 	dev->clsact = add;
 	if (!add)
 		tc_off(i);
 	return true;
 }
+
+const struct op tc_ops[] = {
+	{ op_filter_set, 18, PROG },
+	{ op_filter_delete, 5, PROG },
+	{ op_filter_query, 4, PROG },
+	{ op_chain, 2, PROG },
+	{ op_qdisc, 3, PROG },
+	{}
+};

@@ -2,9 +2,6 @@
 /* Operations on what is attached to devices with XDP, by netlink and by links */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <errno.h>
-#include <linux/if_link.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "stress.h"

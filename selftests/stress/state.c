@@ -2,17 +2,15 @@
 /* What the kernel has, but for what was there before the first worker was */
 #include <bpf/bpf.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "../common/common.h"
 #include "stress.h"
 
-#define MAX_LINKS 256
+#define ALL_LINKS (MAX_PROCS * LINKS + 64)
 
 /* links are known by their ids alone */
 static struct state maps[OBJS], progs[OBJS];
-static __u32 links[MAX_LINKS];
+static __u32 links[ALL_LINKS];
 static int nmaps, nprogs, nlinks;
 
 /* ids that are there before the first worker is, and maps that leaked */
@@ -82,7 +80,7 @@ void state_read(void)
 	read_maps();
 	read_progs();
 	nlinks = 0;
-	while (!bpf_link_get_next_id(id, &id) && nlinks < MAX_LINKS)
+	while (!bpf_link_get_next_id(id, &id) && nlinks < ALL_LINKS)
 		if (!is_ignored(LINK, id))
 			links[nlinks++] = id;
 }
@@ -118,9 +116,7 @@ int state_links(void)
 	return nlinks;
 }
 
-/* Prints what state_find() was never asked for, and returns whether there is
- * something.
- */
+/* Whether there is something that the model does not know */
 bool state_unknown(FILE *out)
 {
 	bool found = false;
@@ -131,9 +127,10 @@ bool state_unknown(FILE *out)
 
 		if (s->known)
 			continue;
-		fprintf(out, "%s id %u: unknown to the model\n",
-			i < nmaps ? "map" : "prog", s->id);
 		found = true;
+		if (out)
+			fprintf(out, "%s id %u: unknown to the model\n",
+				i < nmaps ? "map" : "prog", s->id);
 	}
 	return found;
 }

@@ -5,26 +5,27 @@
  * that are the model: at each quiet point the kernel has to agree with it.
  *
  * Each worker process writes only its own struct worker, the objects of its
- * own pools, and the slots of shared arrays that are its own. The objects of
+ * own pool, and the slots of shared arrays that are its own. The objects of
  * the last pool belong to the parent and are used by everybody at once: what
  * they have to be is the sum over all workers.
  */
 #ifndef STRESS_H
 #define STRESS_H
 
-#include <linux/types.h>
 #include <semaphore.h>
-#include <stdbool.h>
 #include <stdio.h>
+
+#include "../common/common.h"
 
 #define DEADLINE	60	/* seconds, unless told otherwise */
 #define MAX_PROCS	8
+#define MAX_CPUS	8
 #define POOLS		(MAX_PROCS + 1)	/* the last one is the parent's */
 #define PARENT		MAX_PROCS
 #define MAP_POOL	96
 #define PROG_POOL	768
-#define NMAPS		(POOLS * MAP_POOL)
-#define NPROGS		(POOLS * PROG_POOL)
+#define POOL		(MAP_POOL + PROG_POOL)	/* maps come first */
+#define OBJS		(POOLS * POOL)
 
 #define MAP_HANDLES	8		/* private ones, then the shared ones */
 #define PROG_HANDLES	12
@@ -32,6 +33,7 @@
 #define SHARED_PROGS	6
 #define ALL_MAPS	(MAP_HANDLES + SHARED_MAPS)
 #define ALL_PROGS	(PROG_HANDLES + SHARED_PROGS)
+#define HANDLES		(ALL_MAPS + ALL_PROGS)
 #define FDS		2
 #define PINS		2
 
@@ -49,58 +51,55 @@
 #define CHAINS		2
 #define PRIOS		2
 #define FILTERS		3		/* handles 1, 2, 3 */
+#define ALL_FILTERS	(SITES * CHAINS * PRIOS * FILTERS)
 #define LINKS		4
 
-#define ETH_P_TRAFFIC	0x88b5
 #define ETH_P_PROBE	0x88b6
-#define MARK_PROBE	0x5eed
 #define TAG_MISSED	0x0fff
 #define TAG_PROG	0x1000		/* plus the index of the program */
-
-#ifndef XDP_FLAGS_HOLD_PROG_ARRAYS
-#define XDP_FLAGS_HOLD_PROG_ARRAYS (1U << 5)
-#endif
-#ifndef TCA_BPF_FLAG_HOLD_MAPS
-#define TCA_BPF_FLAG_HOLD_MAPS	(1 << 1)
-#endif
 
 enum kind { XDP, TC };
 enum { ENTERED, MISSED, HIT, COUNTERS };
 
-/* Objects are named by their index, 0 is none. */
+/* Objects are named by their index in sh->obj, 0 is none. */
 struct slot {
 	int prog;
 	bool maybe;	/* or empty: the array may have been without a user */
 };
 
-struct map {
-	bool used;
-	enum kind kind;
-	bool owned;	/* the kernel knows its kind */
-	__u32 id;
-	int slots;
-	struct slot slot[MAX_SLOTS];
-	int floor[MAX_PROCS];	/* fewest urefs of a worker since the last quiet
-				 * point
-				 */
-	int leaked;	/* references, by the base kernel's second clear */
-};
+enum what { MAP, PROG };
 
-struct prog {
+struct obj {
 	bool used;
+	enum what what;
 	enum kind kind;
-	bool entry;
 	__u32 id;
-	int key;	/* where the entry jumps in its first array */
-	int nmaps;
-	struct {
-		int map;
-		bool on;	/* or not bound yet */
-	} maps[MAX_USED];
+	int n;		/* slots of an array, or arrays of a program */
+	union {
+		struct {
+			bool owned;	/* the kernel knows its kind */
+			struct slot slot[MAX_SLOTS];
+			/* fewest urefs of a worker since the last quiet point */
+			int floor[MAX_PROCS];
+			int leaked;	/* references, by the base kernel's
+					 * second clear
+					 */
+		};
+		struct {
+			bool entry;
+			int key;	/* where it jumps in its first array */
+			struct {
+				int map;
+				bool on;	/* or not bound yet */
+			} maps[MAX_USED];
+		};
+	};
 };
 
 struct handle {
-	int obj;	/* in maps or progs */
+	enum what what;
+	int index;	/* among those of its worker */
+	int obj;
 	int fd[FDS];
 	bool pin[PINS];
 };
@@ -130,8 +129,7 @@ struct link {
 	bool pin;
 	__u32 id;
 	int prog;
-	int dev;	/* plus 1 */
-	bool hold;
+	struct dev *dev;
 };
 
 struct worker {
@@ -140,7 +138,7 @@ struct worker {
 	__u64 random;
 	long op;
 	int generation, devices;
-	struct handle map[ALL_MAPS], prog[ALL_PROGS];
+	struct handle handle[HANDLES];
 	struct dev dev[DEVS];
 	struct link link[LINKS];
 	struct filter filter[SITES][CHAINS][PRIOS][FILTERS];
@@ -151,25 +149,20 @@ struct worker {
 #define LOG_LINE	120
 
 struct shared {
-	__u64 seed;
-	long ops, every;
-	int procs, deadline;
-	bool no_flag, verbose, patched;
+	long seed, ops, procs, every, deadline;
+	bool no_flag, verbose, patched, dispatcher;
 	const char *lie;
 	bool lied;
 	int failed;
 	char failure[512];
-	char settled[64];
 	sem_t done, go[MAX_PROCS];
-	int stop;
 	int generation;
-	int current_map[SHARED_MAPS], current_prog[SHARED_PROGS];
+	int current[SHARED_MAPS + SHARED_PROGS];	/* the shared objects */
 	int target[MAX_PROCS][DEVS][2];	/* ifindex, for those who send */
-	__u64 sent[2];
+	__u64 sent[MAX_CPUS];
 	int counts;
 	struct worker worker[POOLS];
-	struct map map[NMAPS];
-	struct prog prog[NPROGS];
+	struct obj obj[OBJS];
 	int lines[MAX_PROCS];
 	char log[MAX_PROCS][LOG_LINES][LOG_LINE];
 };
@@ -190,97 +183,79 @@ static inline bool flag(void)
 }
 
 /* object.c: maps and programs, and what has them open */
-void map_handle_new(struct handle *h, enum kind kind, int slots);
-void prog_handle_new(struct handle *h, enum kind kind, int key, int nmaps,
-		     const int *maps, const int *fds);
-void handle_drop(struct handle *h, bool is_map, int index);
+static inline struct handle *handle(enum what what, int index)
+{
+	return &me->handle[what == MAP ? index : ALL_MAPS + index];
+}
+
+static inline struct obj *obj_of(const struct handle *h)
+{
+	return &sh->obj[h->obj];
+}
+
+static inline bool is_shared(int obj)
+{
+	return obj >= PARENT * POOL;
+}
+
+void map_new(struct handle *h, enum kind kind, int slots);
+void prog_new(struct handle *h, enum kind kind, int key, int n,
+	      struct handle *const *maps);
+void handle_drop(struct handle *h);
 void handles_renew(void);
 const char *pin_path(const char *what, int index, int pin);
+const char *handle_path(const struct handle *h, int pin);
+const char *name(const struct handle *h);
 int first_fd(const struct handle *h);
-int pick_prog(int kind);
-int pick_map(int kind);
+int open_by_id(enum what what, __u32 id);
+struct handle *pick(enum what what, int kind);
 
 /* model.c */
+int handle_refs(const struct handle *h);
 void model_count_urefs(const struct worker *w, int *urefs);
 void model_floors(void);
 double model_quiet(void);
 
-/* kernel.c */
-struct kernel_map {
-	__u32 id, type;
-	__s64 usercnt, refcnt;
-	__u32 slots, slot[32];
+/* state.c: what the kernel has */
+struct state {
+	__u32 id;
+	long refs;
+	long urefs;	/* of an array; the holds of a program */
+	__u32 slot[MAX_SLOTS];
+	bool known;	/* to the model */
 };
 
-struct kernel_prog {
-	__u32 id, type;
-	__s64 refcnt;
-	__s64 holds;	/* -1 on a kernel that has none */
+extern int state_leaked;	/* maps, by the base kernel */
+void state_open(void);
+void state_read(void);
+struct state *state_find(enum what what, __u32 id);
+bool state_has_link(__u32 id);
+int state_links(void);
+bool state_unknown(FILE *out);
+void state_ignore_map(__u32 id);
+
+/* An operation returns false where there is nothing to do it with. */
+struct op {
+	bool (*fn)(int what);
+	int weight;
+	enum what what;
 };
 
-struct kernel {
-	int maps, progs, links;
-	struct kernel_map map[NMAPS];
-	struct kernel_prog prog[NPROGS];
-	__u32 link[256];
-};
-
-void kernel_open(const char *folder);
-void kernel_read(struct kernel *k);
-void kernel_ignore_map(__u32 id);
-extern int kernel_ignored;
-
-/* What one operation does. False: there is nothing to do it with. */
-typedef bool (*op_fn)(void);
-bool op_map_new(void);
-bool op_map_open(void);
-bool op_map_close(void);
-bool op_map_pin(void);
-bool op_map_unpin(void);
-bool op_slot_set(void);
-bool op_slot_delete(void);
-bool op_slot_lookup(void);
-bool op_prog_new(void);
-bool op_prog_open(void);
-bool op_prog_close(void);
-bool op_prog_pin(void);
-bool op_prog_unpin(void);
-bool op_bind(void);
-bool op_poke(void);
-bool op_xdp_attach(void);
-bool op_xdp_detach(void);
-bool op_xdp_query(void);
-bool op_link_create(void);
-bool op_link_update(void);
-bool op_link_detach(void);
-bool op_link_close(void);
-bool op_link_pin(void);
-bool op_link_unpin(void);
-bool op_link_info(void);
-bool op_filter_set(void);
-bool op_filter_delete(void);
-bool op_filter_query(void);
-bool op_chain(void);
-bool op_qdisc(void);
-bool op_dev_new(void);
-bool op_dev_delete(void);
+extern const struct op bpf_ops[], xdp_ops[], tc_ops[], dev_ops[];
+void link_off(struct link *l);
 void tc_off(int dev);
+struct mnl_socket *nl_of(const struct dev *dev);
+int talk(const struct dev *dev, struct nlmsghdr *nlh);
+void enter_netns(const struct dev *dev);
+void leave_netns(const struct dev *dev);
+int dev_destroy(int index);
+
+/* ops.c */
 void op_random(void);
 void everything_off(void);
 
-/* netlink.c */
-struct nlmsghdr;
-struct mnl_socket *nl_open(void);
-struct nlmsghdr *nl_request(int type, int flags);
-int nl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh,
-	    int (*answer)(const struct nlmsghdr *nlh, void *data), void *data);
-struct mnl_socket *nl_of(const struct dev *dev);
-void enter_netns(const struct dev *dev);
-void leave_netns(const struct dev *dev);
-int dev_create(int index);
-int dev_destroy(int index);
-
 /* traffic.c */
-int traffic_start(int cpu);
+void traffic_start(void);
+bool traffic_stop(void);
 
 #endif

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packets, out of whatever devices the workers have at the moment */
-#include <err.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <sched.h>
-#include <string.h>
+/* Packets, out of whatever devices the workers have at the moment: a sender on
+ * each CPU
+ */
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <signal.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,68 +14,62 @@
 
 #define BURST 2
 
+static int senders[MAX_CPUS];
+
 static void burst(int cpu, int fd, int ifindex)
 {
-	unsigned char frame[ETH_ZLEN] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* to everybody */
-		0x02, 0, 0, 0, 0, cpu,
-		ETH_P_TRAFFIC >> 8, ETH_P_TRAFFIC & 0xff,
-	};
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET, .sll_ifindex = ifindex,
-	};
 	int i;
 
 	/* a device may go at any moment */
-	for (i = 0; i < BURST; i++)
-		if (sendto(fd, frame, sizeof(frame), MSG_DONTWAIT, (void *)&to,
-			   sizeof(to)) == sizeof(frame))
-			sh->sent[cpu]++;
+	for (i = 0; ifindex && i < BURST; i++)
+		sh->sent[cpu] += send_frame(fd, ifindex, cpu, MSG_DONTWAIT);
 }
 
-static void traffic(int cpu)
+static void __attribute__((noreturn)) traffic(int cpu)
 {
 	struct timespec pause = { .tv_nsec = 200 * 1000 };
-	int fd, w, d, i;
-	cpu_set_t set;
+	int fd = frames_open(), i = 0;
+	const int *target;
 
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* most of the processors' time is the workers' */
 	if (nice(10) < 0)
 		err(1, "nice");
-	if (sched_setaffinity(0, sizeof(set), &set))
-		err(1, "CPU %d", cpu);
-	fd = socket(AF_PACKET, SOCK_RAW, 0);
-	if (fd < 0)
-		err(1, "packet socket");
-	for (;;) {
-		for (w = 0; w < sh->procs; w++) {
-			for (d = 0; d < DEVS; d++) {
-				for (i = 0; i < 2; i++) {
-					int ifindex = __atomic_load_n(
-						&sh->target[w][d][i],
-						__ATOMIC_RELAXED);
-
-					if (ifindex)
-						burst(cpu, fd, ifindex);
-				}
-			}
+	run_on_cpu(cpu);
+	for (;; i = (i + 1) % (sh->procs * 2 * DEVS)) {
+		target = &sh->target[0][0][0] + i;
+		burst(cpu, fd, __atomic_load_n(target, __ATOMIC_RELAXED));
+		if (i % (2 * DEVS) == 0)
 			nanosleep(&pause, NULL);
-		}
 	}
 }
 
-int traffic_start(int cpu)
+void traffic_start(void)
 {
-	int pid = fork();
+	int cpu;
 
-	if (pid < 0)
-		err(1, "fork");
-	if (!pid) {
-		traffic(cpu);
-		_exit(1);
+	for (cpu = 0; cpu < get_nprocs() && cpu < MAX_CPUS; cpu++) {
+		senders[cpu] = fork();
+		if (senders[cpu] < 0)
+			err(1, "fork");
+		if (!senders[cpu])
+			traffic(cpu);
 	}
-	return pid;
+}
+
+/* Returns whether each of them could send. */
+bool traffic_stop(void)
+{
+	bool sent = true;
+	int cpu;
+
+	printf("frames sent on each CPU:");
+	for (cpu = 0; cpu < MAX_CPUS && senders[cpu]; cpu++) {
+		kill(senders[cpu], SIGKILL);
+		waitpid(senders[cpu], NULL, 0);
+		printf(" %llu", sh->sent[cpu]);
+		sent &= sh->sent[cpu] > 0;
+	}
+	printf("\n");
+	return sent;
 }
