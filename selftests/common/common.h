@@ -60,6 +60,12 @@ int frames_open(void);
  */
 bool send_frame(int socket, int ifindex, unsigned char source, int flags);
 
+/* Sends one out of each of the devices, of which there are at most 128, in one
+ * system call if none fails. Returns how many were sent.
+ */
+int send_frames(int socket, const int *ifindex, int count,
+		unsigned char source, int flags);
+
 /* ---- bpf.c: maps and programs -------------------------------------------- */
 
 /* bpf(2) itself: libbpf's functions may make more calls than one. Returns what
@@ -166,6 +172,7 @@ struct attachment {
 	__u32 id;	/* of the program, 0 if there is none */
 	__u32 flags;	/* IFLA_XDP_FLAGS or TCA_BPF_FLAGS */
 	__u32 handle;	/* of a filter */
+	__u8 mode;	/* of XDP: XDP_ATTACHED_DRV and the like */
 };
 
 /* What an RTM_NEWLINK or RTM_NEWTFILTER message reports */

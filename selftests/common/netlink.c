@@ -146,13 +146,17 @@ static const struct nlattr *find_behind(const struct nlmsghdr *nlh, size_t skip,
 	       find(mnl_nlmsg_get_payload_offset(nlh, skip), size - skip, type);
 }
 
-static __u32 find_u32(const struct nlattr *nest, int type)
+/* An 8 or 32 bit number */
+static __u32 find_number(const struct nlattr *nest, int type)
 {
 	const struct nlattr *attr;
 
 	attr = find(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest),
 		    type);
-	return attr ? mnl_attr_get_u32(attr) : 0;
+	if (!attr)
+		return 0;
+	return mnl_attr_get_payload_len(attr) == 1 ? mnl_attr_get_u8(attr) :
+						     mnl_attr_get_u32(attr);
 }
 
 static void keep_message(const struct nlmsghdr *nlh)
@@ -233,8 +237,10 @@ struct attachment nl_attachment(const struct nlmsghdr *nlh)
 			       mnl_nlmsg_get_payload(nlh))->tcm_handle;
 	if (!nest)
 		return seen;
-	seen.id = find_u32(nest, link ? IFLA_XDP_PROG_ID : TCA_BPF_ID);
-	seen.flags = find_u32(nest, link ? IFLA_XDP_FLAGS : TCA_BPF_FLAGS);
+	seen.id = find_number(nest, link ? IFLA_XDP_PROG_ID : TCA_BPF_ID);
+	seen.flags = find_number(nest, link ? IFLA_XDP_FLAGS : TCA_BPF_FLAGS);
+	if (link)
+		seen.mode = find_number(nest, IFLA_XDP_ATTACHED);
 	return seen;
 }
 

@@ -53,17 +53,41 @@ int frames_open(void)
 	return fd;
 }
 
-bool send_frame(int socket, int ifindex, unsigned char source, int flags)
+#define MOST_FRAMES 128	/* in one system call */
+
+int send_frames(int socket, const int *ifindex, int count,
+		unsigned char source, int flags)
 {
-	const unsigned char frame[ETH_ZLEN] = {
+	unsigned char frame[ETH_ZLEN] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* broadcast */
 		0x02, 0, 0, 0, 0, source,
 		ETH_P_TEST >> 8, ETH_P_TEST & 0xff,
 	};
-	const struct sockaddr_ll to = {
-		.sll_family = AF_PACKET, .sll_ifindex = ifindex,
-	};
+	struct iovec data = { frame, sizeof(frame) };
+	struct sockaddr_ll to[MOST_FRAMES];
+	struct mmsghdr msg[MOST_FRAMES];
+	int i, done, n, sent = 0;
 
-	return sendto(socket, frame, sizeof(frame), flags, (void *)&to,
-		      sizeof(to)) == sizeof(frame);
+	if (count > MOST_FRAMES)
+		count = MOST_FRAMES;
+	for (i = 0; i < count; i++) {
+		to[i] = (struct sockaddr_ll){
+			.sll_family = AF_PACKET, .sll_ifindex = ifindex[i],
+		};
+		msg[i] = (struct mmsghdr){ .msg_hdr = {
+			.msg_name = &to[i], .msg_namelen = sizeof(to[i]),
+			.msg_iov = &data, .msg_iovlen = 1,
+		} };
+	}
+	for (done = 0; done < count; done += n > 0 ? n : 1) {
+		n = sendmmsg(socket, msg + done, count - done, flags);
+		if (n > 0)
+			sent += n;
+	}
+	return sent;
+}
+
+bool send_frame(int socket, int ifindex, unsigned char source, int flags)
+{
+	return send_frames(socket, &ifindex, 1, source, flags) == 1;
 }
