@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Operations on what is attached to devices with XDP, by netlink and by links */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <unistd.h>
 
 #include "stress.h"
@@ -46,8 +45,8 @@ static struct handle *handle_of(int prog)
 	return NULL;
 }
 
-/* Which program has to be there: any (0), the one that is, or some other one.
- * Returns what libbpf takes as the old descriptor.
+/* Which program has to be there: any (-1), the one that is, or some other one.
+ * Returns its descriptor.
  */
 static int draw_old(int cur, int *old)
 {
@@ -55,10 +54,10 @@ static int draw_old(int cur, int *old)
 
 	*old = -1;
 	if (draw(3))
-		return 0;
+		return -1;
 	h = draw(2) ? handle_of(cur) : pick(PROG, XDP);
 	if (!h)
-		return 0;
+		return -1;
 	*old = h->obj;
 	return first_fd(h);
 }
@@ -77,12 +76,22 @@ static void detached(struct dev *dev)
 	dev->link = 0;
 }
 
+/* P is NULL to detach. Returns what the kernel answers. */
+static int set_xdp(const struct dev *dev, const struct handle *p, __u32 flags,
+		   int old_fd)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_SETLINK, 0);
+
+	nl_put_link(nlh, dev->ifindex);
+	nl_put_xdp(nlh, p ? first_fd(p) : -1, flags, old_fd);
+	return talk(dev, nlh);
+}
+
 static bool op_attach(int what)
 {
 	struct handle *p = pick(what, XDP);
-	int wanted = 0, cur, old, err;
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
 	bool native = draw(2), hold = flag();
+	int wanted = 0, cur, old, old_fd;
 	struct dev *dev = draw_dev();
 	__u32 flags;
 
@@ -90,31 +99,27 @@ static bool op_attach(int what)
 		return false;
 	flags = mode_flags(native);
 	cur = in_mode(dev, native);
-	opts.old_prog_fd = draw_old(cur, &old);
-	opts.hold_maps = hold;
+	old_fd = draw_old(cur, &old);
 	if (!draw(8))
 		flags |= XDP_FLAGS_UPDATE_IF_NOEXIST;
-	if (opts.old_prog_fd)
+	if (old_fd >= 0)
 		flags |= XDP_FLAGS_REPLACE;
 
 	if (cur && dev->link)
 		wanted = -EBUSY;
-	else if (opts.old_prog_fd && old != cur)
+	else if (old_fd >= 0 && old != cur)
 		wanted = -EEXIST;
 	else if ((flags & XDP_FLAGS_UPDATE_IF_NOEXIST) && cur)
 		wanted = -EBUSY;
 	else if (dev->prog && !cur)
 		wanted = -EEXIST;
-	note("xdp %s %s on dev %d, flags %#x%s%s: %d",
+	note("xdp %s %s on dev %d, flags %#x%s: %d",
 	     native ? "native" : "generic", name(p), number(dev), flags,
-	     opts.old_prog_fd ? " replace" : "", hold ? " hold" : "", wanted);
+	     hold ? " hold" : "", wanted);
 
-	if (hold && !wanted && lying("hold"))
-		opts.hold_maps = false;
-	enter_netns(dev);
-	err = bpf_xdp_attach(dev->ifindex, first_fd(p), flags, &opts);
-	leave_netns(dev);
-	expect("to attach", wanted, err);
+	if (hold && (wanted || !lying("hold")))
+		flags |= XDP_FLAGS_HOLD_PROG_ARRAYS;
+	expect("to attach", wanted, set_xdp(dev, p, flags, old_fd));
 	if (!wanted)
 		attached(dev, p->obj, native, hold);
 	return true;
@@ -122,27 +127,28 @@ static bool op_attach(int what)
 
 static bool op_detach(int what)
 {
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
+	int cur, old, old_fd, wanted = 0;
 	struct dev *dev = draw_dev();
-	int cur, old, wanted = 0, err;
+	__u32 flags = 0;
 	bool native;
 
 	if (!dev)
 		return false;
 	native = draw(8) ? dev->native : !dev->native;
 	cur = in_mode(dev, native);
-	opts.old_prog_fd = draw_old(cur, &old);
-	opts.hold_maps = flag(); /* ignored */
+	old_fd = draw_old(cur, &old);
+	if (flag())
+		flags |= XDP_FLAGS_HOLD_PROG_ARRAYS; /* ignored */
+	flags |= mode_flags(native);
+	if (old_fd >= 0)
+		flags |= XDP_FLAGS_REPLACE;
 	if (cur && dev->link)
 		wanted = -EBUSY;
-	else if (opts.old_prog_fd && old != cur)
+	else if (old_fd >= 0 && old != cur)
 		wanted = -EEXIST;
-	note("xdp %s off dev %d%s: %d", native ? "native" : "generic",
-	     number(dev), opts.old_prog_fd ? " replace" : "", wanted);
-	enter_netns(dev);
-	err = bpf_xdp_detach(dev->ifindex, mode_flags(native), &opts);
-	leave_netns(dev);
-	expect("to detach", wanted, err);
+	note("xdp %s off dev %d, flags %#x: %d", native ? "native" : "generic",
+	     number(dev), flags, wanted);
+	expect("to detach", wanted, set_xdp(dev, NULL, flags, old_fd));
 	if (!wanted && cur)
 		detached(dev);
 	return true;
@@ -150,23 +156,20 @@ static bool op_detach(int what)
 
 static bool op_query(int what)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	struct dev *dev = draw_dev();
-	__u32 id;
-	int err;
+	struct attachment seen;
 
 	if (!dev)
 		return false;
 	note("xdp of dev %d?", number(dev));
-	enter_netns(dev);
-	err = bpf_xdp_query(dev->ifindex, 0, &opts);
-	leave_netns(dev);
-	expect("to query", 0, err);
-	id = sh->obj[dev->prog].id;
-	expect("the native program", dev->native ? id : 0, opts.drv_prog_id);
-	expect("the generic program", dev->native ? 0 : id, opts.skb_prog_id);
+	seen = nl_query_xdp(nl_of(dev), dev->ifindex);
+	expect("the device's program", sh->obj[dev->prog].id, seen.id);
+	if (dev->prog)
+		expect("the device's mode", dev->native ? XDP_ATTACHED_DRV :
+		       XDP_ATTACHED_SKB, seen.mode);
 	if (!sh->lied)
-		expect("the device holds", dev->hold, opts.hold_maps);
+		expect("the device holds", dev->hold,
+		       !!(seen.flags & XDP_FLAGS_HOLD_PROG_ARRAYS));
 	return true;
 }
 
@@ -235,19 +238,21 @@ static bool op_link_update(int what)
 	LIBBPF_OPTS(bpf_link_update_opts, opts);
 	struct link *l = draw_link(true);
 	struct handle *p = pick(what, XDP);
-	int old, wanted = 0;
+	int old, old_fd, wanted = 0;
 
 	if (!l || !p)
 		return false;
-	opts.old_prog_fd = draw_old(l->prog, &old);
-	if (opts.old_prog_fd)
+	old_fd = draw_old(l->prog, &old);
+	if (old_fd >= 0) {
+		opts.old_prog_fd = old_fd;
 		opts.flags = BPF_F_REPLACE;
+	}
 	if (!l->dev)
 		wanted = -ENOLINK;
-	else if (opts.old_prog_fd && old != l->prog)
+	else if (old_fd >= 0 && old != l->prog)
 		wanted = -EPERM;
 	note("link %d update to %s%s: %d", (int)(l - me->link), name(p),
-	     opts.old_prog_fd ? " replace" : "", wanted);
+	     old_fd >= 0 ? " replace" : "", wanted);
 	expect("to update a link", wanted,
 	       bpf_link_update(l->fd, first_fd(p), &opts));
 	if (!wanted)

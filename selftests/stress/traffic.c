@@ -12,35 +12,29 @@
 
 #include "stress.h"
 
-#define BURST 2
-
 static int senders[MAX_CPUS];
-
-static void burst(int cpu, int fd, int ifindex)
-{
-	int i;
-
-	/* a device may go at any moment */
-	for (i = 0; ifindex && i < BURST; i++)
-		sh->sent[cpu] += send_frame(fd, ifindex, cpu, MSG_DONTWAIT);
-}
 
 static void __attribute__((noreturn)) traffic(int cpu)
 {
-	struct timespec pause = { .tv_nsec = 200 * 1000 };
-	int fd = frames_open(), i = 0;
-	const int *target;
+	struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	int n, i, target, fd = frames_open();
+	int targets[MAX_PROCS * DEVS * 2];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* most of the processors' time is the workers' */
 	if (nice(10) < 0)
 		err(1, "nice");
 	run_on_cpu(cpu);
-	for (;; i = (i + 1) % (sh->procs * 2 * DEVS)) {
-		target = &sh->target[0][0][0] + i;
-		burst(cpu, fd, __atomic_load_n(target, __ATOMIC_RELAXED));
-		if (i % (2 * DEVS) == 0)
-			nanosleep(&pause, NULL);
+	for (;;) {
+		for (i = n = 0; i < (int)ARRAY_SIZE(targets); i++) {
+			target = __atomic_load_n(&sh->target[0][0][0] + i,
+						 __ATOMIC_RELAXED);
+			if (target)
+				targets[n++] = target;
+		}
+		/* a device may go at any moment */
+		sh->sent[cpu] += send_frames(fd, targets, n, cpu, MSG_DONTWAIT);
+		nanosleep(&pause, NULL);
 	}
 }
 
