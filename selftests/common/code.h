@@ -9,6 +9,20 @@
 	((struct bpf_insn){ BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0 })
 #define MOV64_IMM(d, i)	\
 	((struct bpf_insn){ BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i })
+#define ADD64_IMM(d, i)	\
+	((struct bpf_insn){ BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, i })
+#define AND64_IMM(d, i)	\
+	((struct bpf_insn){ BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, i })
+#define LOAD(size, d, s, o) \
+	((struct bpf_insn){ BPF_LDX | BPF_MEM | (size), d, s, o, 0 })
+#define STORE(size, d, s, o) \
+	((struct bpf_insn){ BPF_STX | BPF_MEM | (size), d, s, o, 0 })
+#define ATOMIC_ADD64(d, s) \
+	((struct bpf_insn){ BPF_STX | BPF_ATOMIC | BPF_DW, d, s, 0, BPF_ADD })
+#define JUMP_IMM(op, d, i, o) \
+	((struct bpf_insn){ BPF_JMP | (op) | BPF_K, d, 0, o, i })
+#define JUMP_REG(op, d, s, o) \
+	((struct bpf_insn){ BPF_JMP | (op) | BPF_X, d, s, o, 0 })
 #define CALL(f)		((struct bpf_insn){ BPF_JMP | BPF_CALL, 0, 0, 0, f })
 #define EXIT()		((struct bpf_insn){ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 })
 

@@ -15,12 +15,11 @@
  *		descriptors of arrays or of programs
  *   --verbose	print each operation
  *
- * Runs in a network namespace of its own, leaves nothing behind, and fails at
+ * Runs in namespaces of its own for network and mounts, leaves nothing behind, and fails at
  * the first difference between the kernel and the model.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
@@ -28,9 +27,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,7 +38,6 @@
 
 #define RENEW 8		/* quiet points for which shared objects live */
 #define PATIENCE 300	/* seconds, for the slowest worker to come to one */
-#define FOLDER "/sys/fs/bpf/stress"
 
 struct shared *sh;
 struct worker *me;
@@ -75,20 +73,12 @@ static void print_log(void)
 			printf("%s\n", sh->log[w][i]);
 }
 
-/* The rest goes with the network namespace. */
+/* The rest goes with the namespaces. */
 static void clean_up(void)
 {
-	struct dirent *entry;
 	char what[16];
-	DIR *dir;
 	int w, fd;
 
-	while (rmdir(FOLDER) && errno == ENOTEMPTY) {
-		dir = opendir(FOLDER);
-		while (dir && (entry = readdir(dir)))
-			unlinkat(dirfd(dir), entry->d_name, 0);
-		closedir(dir);
-	}
 	for (w = 0; w < sh->procs; w++) {
 		snprintf(what, sizeof(what), "%d", w + 10);
 		fd = open("/sys/bus/netdevsim/del_device", O_WRONLY);
@@ -190,20 +180,23 @@ static void worker(void)
 	_exit(0);
 }
 
+/* Leaves the caller as this worker. */
 static void init_worker(struct worker *w, int index)
 {
-	int i, f;
+	int what, i, f;
 
 	w->index = index;
 	w->random = (sh->seed + 1) * 0x9e3779b97f4a7c15ULL + index;
-	for (i = 0; i < HANDLES; i++) {
-		w->handle[i].what = i < ALL_MAPS ? MAP : PROG;
-		w->handle[i].index = i < ALL_MAPS ? i : i - ALL_MAPS;
+	for (i = 0; i < HANDLES; i++)
 		for (f = 0; f < FDS; f++)
 			w->handle[i].fd[f] = -1;
+	me = w;
+	for (what = 0; what < WHATS; what++) {
+		for (i = 0; i < handles_of(what); i++) {
+			handle(what, i)->what = what;
+			handle(what, i)->index = i;
+		}
 	}
-	for (i = 0; i < LINKS; i++)
-		w->link[i].fd = -1;
 	for (i = 0; i < DEVS; i++)
 		w->dev[i].netns = -1;
 }
@@ -315,13 +308,13 @@ static void setup(void)
 
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		err(1, "setup");
-	if (unshare(CLONE_NEWNET))
-		err(1, "unshare");
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("stress", "/sys/fs/bpf", "bpf", 0, NULL))
+		err(1, "namespaces");
 	home_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (home_netns < 0)
 		err(1, "netns");
-	if (mkdir(FOLDER, 0700))
-		err(1, FOLDER);
 	sh->counts = bpf_map_create(BPF_MAP_TYPE_ARRAY, "counts", 4,
 				    COUNTERS * 8, 1, &opts);
 	if (sh->counts < 0)
@@ -341,7 +334,6 @@ static void start_workers(void)
 	}
 	sem_init(&sh->done, 1, 0);
 	init_worker(&sh->worker[PARENT], PARENT);
-	me = &sh->worker[PARENT];
 	traffic_start();
 	fflush(stdout);
 	for (w = 0; w < sh->procs; w++) {
@@ -408,7 +400,6 @@ static int run(void)
 	}
 	see_the_end();
 	print_results();
-	rmdir(FOLDER);
 	return 0;
 }
 

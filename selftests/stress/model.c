@@ -176,9 +176,6 @@ static void count_refs(const struct worker *w)
 	/* one for the driver, one for the device or its link */
 	for (i = 0; i < DEVS; i++)
 		refs[w->dev[i].prog] += 1 + !w->dev[i].link + w->dev[i].hold;
-	for (i = 0; i < LINKS; i++)
-		if (w->link[i].used)
-			refs[w->link[i].prog]++;
 	for (i = 0; i < ALL_FILTERS; i++)
 		refs[f[i].prog] += 1 + f[i].hold;
 }
@@ -196,6 +193,9 @@ static void count_all(void)
 	if (sh->dispatcher)
 		count_dispatched();
 	settle_contents();
+	for_each_obj(i)
+		if (sh->obj[i].what == LINK && refs[i])
+			refs[sh->obj[i].prog]++;
 	for_each_obj(i) {
 		const struct obj *obj = &sh->obj[i];
 
@@ -213,7 +213,7 @@ static int leaked(int i, const struct state *k)
 {
 	const struct obj *obj = &sh->obj[i];
 
-	if (obj->what == PROG)
+	if (obj->what != MAP)
 		return 0;
 	if (leak_is_fine && k && k->refs > refs[i])
 		return k->refs - refs[i];
@@ -223,28 +223,23 @@ static int leaked(int i, const struct state *k)
 static void print_obj(FILE *out, int i, const struct state *k)
 {
 	const struct obj *obj = &sh->obj[i];
-	const char *urefs_or_holds = obj->what == MAP ? "urefs" : "holds";
 	int n;
 
-	fprintf(out, "%s id %u of %d, %s: model %d references, %d %s; ",
-		obj->what == MAP ? "map" : "prog", obj->id, i / POOL,
+	fprintf(out, "%s id %u of %d, %s: model %d references, %d %s; kernel",
+		what_name[obj->what], obj->id, i / POOL,
 		obj->kind == XDP ? "xdp" : "tc", refs[i], urefs[i],
-		urefs_or_holds);
+		obj->what == MAP ? "urefs" : "holds");
 	if (k)
-		fprintf(out, "kernel %ld, %ld;", k->refs, k->urefs);
+		fprintf(out, " %ld, %ld;", k->refs, k->urefs);
 	else
-		fprintf(out, "kernel: gone;");
-	fprintf(out, obj->what == MAP ? " slots" : " maps");
-	for (n = 0; n < obj->n; n++) {
-		if (obj->what == MAP)
-			fprintf(out, " %u%s:%u",
-				sh->obj[obj->slot[n].prog].id,
-				obj->slot[n].prog && may_be_empty(i, n) ? "?" :
-				"", k ? k->slot[n] : 0);
-		else
-			fprintf(out, " %u%s", sh->obj[obj->maps[n].map].id,
-				obj->maps[n].on ? "" : "(not bound)");
-	}
+		fprintf(out, ": gone;");
+	for (n = 0; obj->what == MAP && n < obj->n; n++)
+		fprintf(out, " %u%s:%u", sh->obj[obj->slot[n].prog].id,
+			obj->slot[n].prog && may_be_empty(i, n) ? "?" : "",
+			k ? k->slot[n] : 0);
+	for (n = 0; obj->what == PROG && n < obj->n; n++)
+		fprintf(out, " %u%s", sh->obj[obj->maps[n].map].id,
+			obj->maps[n].on ? "" : "(not bound)");
 	fputc('\n', out);
 }
 
@@ -269,6 +264,8 @@ static bool obj_differs(int i, struct state *k)
 	if (!k)
 		return refs[i] + leak;
 	k->known = true;
+	if (obj->what == LINK)
+		return !refs[i];
 	/* a kernel without holds tells none */
 	if (k->refs != refs[i] + leak ||
 	    (k->urefs != urefs[i] && (obj->what == MAP || sh->patched)))
@@ -282,32 +279,6 @@ static bool obj_differs(int i, struct state *k)
 }
 
 /* Prints to OUT, unless that is NULL, what is different. */
-static bool links_differ(FILE *out)
-{
-	bool differs = false;
-	int w, i, n = 0;
-
-	for (w = 0; w < sh->procs; w++) {
-		for (i = 0; i < LINKS; i++) {
-			const struct link *l = &sh->worker[w].link[i];
-
-			if (!l->used)
-				continue;
-			n++;
-			if (state_has_link(l->id))
-				continue;
-			differs = true;
-			if (out)
-				fprintf(out, "link id %u is gone\n", l->id);
-		}
-	}
-	if (n == state_links())
-		return differs;
-	if (out)
-		fprintf(out, "links: model %d, kernel %d\n", n, state_links());
-	return true;
-}
-
 static bool differs(FILE *out)
 {
 	struct state *s;
@@ -324,8 +295,7 @@ static bool differs(FILE *out)
 		if (out)
 			print_obj(out, i, s);
 	}
-	differs |= state_unknown(out);
-	return links_differ(out) || differs;
+	return state_unknown(out) || differs;
 }
 
 static void find_named(bool *named)
@@ -358,7 +328,9 @@ static void commit_objects(void)
 		struct obj *obj = &sh->obj[i];
 
 		obj->used = refs[i] || named[i];
-		if (obj->what == PROG)
+		if (obj->what == LINK)
+			obj->busy = false;
+		if (obj->what != MAP)
 			continue;
 		for (k = 0; k < obj->n; k++)
 			obj->slot[k] = (struct slot){ .prog = content[i][k] };
@@ -383,8 +355,6 @@ static void commit(void)
 		}
 		for (i = 0; i < DEVS; i++)
 			sh->worker[w].dev[i].busy = false;
-		for (i = 0; i < LINKS; i++)
-			sh->worker[w].link[i].busy = false;
 	}
 }
 
@@ -410,7 +380,7 @@ static void probe_all(void)
 	for_each_obj(p) {
 		const struct obj *prog = &sh->obj[p];
 
-		if (prog->what == MAP || !refs[p] || !prog->entry)
+		if (prog->what != PROG || !refs[p] || !prog->entry)
 			continue;
 		map = prog->maps[0].map;
 		wanted = content[map][prog->key];

@@ -7,21 +7,6 @@
 #include "../common/code.h"
 #include "stress.h"
 
-#define ADD64_IMM(d, i)	\
-	((struct bpf_insn){ BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, i })
-#define AND64_IMM(d, i)	\
-	((struct bpf_insn){ BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, i })
-#define LOAD(size, d, s, o) \
-	((struct bpf_insn){ BPF_LDX | BPF_MEM | (size), d, s, o, 0 })
-#define STORE(size, d, s, o) \
-	((struct bpf_insn){ BPF_STX | BPF_MEM | (size), d, s, o, 0 })
-#define ATOMIC_ADD64(d, s) \
-	((struct bpf_insn){ BPF_STX | BPF_ATOMIC | BPF_DW, d, s, 0, BPF_ADD })
-#define JUMP_IMM(op, d, i, o) \
-	((struct bpf_insn){ BPF_JMP | (op) | BPF_K, d, 0, o, i })
-#define JUMP_REG(op, d, s, o) \
-	((struct bpf_insn){ BPF_JMP | (op) | BPF_X, d, s, o, 0 })
-
 static void emit_count(struct code *c, int which)
 {
 	emit_load64(c, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, sh->counts, 8 * which);
@@ -97,32 +82,46 @@ static int load(struct obj *p, int tag, const int *fds)
 			 p->entry ? "entry" : "leaf", c.insn, c.n, &p->id);
 }
 
-static int new_obj(enum what what)
-{
-	int first = me->index * POOL + (what == MAP ? 0 : MAP_POOL);
-	int end = first + (what == MAP ? MAP_POOL : PROG_POOL), i;
+const char *const what_name[] = { "map", "prog", "link" };
+static const int pool[] = { MAP_POOL, PROG_POOL, LINK_POOL };
+static const int handles[] = { ALL_MAPS, ALL_PROGS, LINKS };
 
-	for (i = first ? first : 1; i < end; i++) {
+int new_obj(enum what what)
+{
+	int i = me->index * POOL, end, k;
+
+	for (k = MAP; k < (int)what; k++)
+		i += pool[k];
+	for (end = i + pool[what], i += !i; i < end; i++) {
 		if (!sh->obj[i].used) {
 			sh->obj[i] = (struct obj){ .used = true, .what = what };
 			return i;
 		}
 	}
-	fail("the pool of %s is too small", what == MAP ? "maps" : "programs");
+	fail("the pool of %ss is too small", what_name[what]);
 }
 
-const char *pin_path(const char *what, int index, int pin)
+int handles_of(enum what what)
+{
+	return handles[what];
+}
+
+struct handle *handle(enum what what, int index)
+{
+	int k;
+
+	for (k = MAP; k < (int)what; k++)
+		index += handles[k];
+	return &me->handle[index];
+}
+
+const char *pin_path(const struct handle *h, int pin)
 {
 	static char path[64];
 
-	snprintf(path, sizeof(path), "/sys/fs/bpf/stress/%d%s%d_%d", me->index,
-		 what, index, pin);
+	snprintf(path, sizeof(path), "/sys/fs/bpf/%d%s%d_%d", me->index,
+		 what_name[h->what], h->index, pin);
 	return path;
-}
-
-const char *handle_path(const struct handle *h, int pin)
-{
-	return pin_path(h->what == MAP ? "map" : "prog", h->index, pin);
 }
 
 /* For notes: it stays until the fourth one after it. */
@@ -132,8 +131,8 @@ const char *name(const struct handle *h)
 	static int n;
 	char *to = names[n++ % 4];
 
-	snprintf(to, sizeof(names[0]), "%s %d id %u",
-		 h->what == MAP ? "map" : "prog", h->index, obj_of(h)->id);
+	snprintf(to, sizeof(names[0]), "%s %d id %u", what_name[h->what],
+		 h->index, obj_of(h)->id);
 	return to;
 }
 
@@ -149,8 +148,10 @@ int first_fd(const struct handle *h)
 
 int open_by_id(enum what what, __u32 id)
 {
-	return what == MAP ? bpf_map_get_fd_by_id(id) :
-			     bpf_prog_get_fd_by_id(id);
+	if (what == MAP)
+		return bpf_map_get_fd_by_id(id);
+	return what == PROG ? bpf_prog_get_fd_by_id(id) :
+			      bpf_link_get_fd_by_id(id);
 }
 
 /* Closes and unpins all: what becomes of the object is up to others. */
@@ -164,7 +165,7 @@ void handle_drop(struct handle *h)
 		h->fd[i] = -1;
 	}
 	for (i = 0; i < PINS; i++) {
-		if (h->pin[i] && unlink(handle_path(h, i)))
+		if (h->pin[i] && unlink(pin_path(h, i)))
 			fail("unpin: %m");
 		h->pin[i] = false;
 	}
@@ -233,7 +234,7 @@ void handles_renew(void)
 /* A handle that is open, of an object of this kind or, with -1, of any */
 struct handle *pick(enum what what, int kind)
 {
-	int n = what == MAP ? ALL_MAPS : ALL_PROGS, i = draw(n), tries;
+	int n = handles[what], i = draw(n), tries;
 	struct handle *h;
 
 	for (tries = 0; tries < n; tries++, i = (i + 1) % n) {

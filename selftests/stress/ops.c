@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which operation is next, and the end of all */
-#include <bpf/bpf.h>
-#include <unistd.h>
-
 #include "stress.h"
 
 static const struct op *const ops[] = { bpf_ops, xdp_ops, tc_ops, dev_ops };
@@ -46,25 +43,12 @@ void everything_off(void)
 	int i;
 
 	note("everything off");
-	for (i = 0; i < LINKS; i++) {
-		struct link *l = &me->link[i];
-
-		if (l->used && l->pin && unlink(pin_path("link", i, 0)))
-			fail("unpin: %m");
-		if (l->used && l->fd >= 0)
-			close(l->fd);
-		l->used = false;
-	}
-	for (i = 0; i < DEVS; i++) {
-		struct dev *dev = &me->dev[i];
-
-		if (dev->alive)
-			expect("to delete a device", 0, dev_destroy(i));
-		dev->alive = false;
-		dev->prog = 0;
-		dev->hold = false;
-		tc_off(i);
-	}
 	for (i = 0; i < HANDLES; i++)
 		handle_drop(&me->handle[i]);
+	for (i = 0; i < DEVS; i++) {
+		if (me->dev[i].alive)
+			expect("to delete a device", 0, dev_destroy(i));
+		me->dev[i] = (struct dev){ .netns = -1 };
+		tc_off(i);
+	}
 }

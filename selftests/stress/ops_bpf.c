@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations on maps and programs by themselves */
+/* Operations on maps and programs by themselves, and on what has them, or
+ * links, open
+ */
 #include <bpf/bpf.h>
 #include <unistd.h>
 
@@ -15,9 +17,9 @@ static int free_fd(const struct handle *h)
 	return -1;
 }
 
-static struct handle *draw_handle(enum what what)
+struct handle *draw_handle(enum what what)
 {
-	return handle(what, draw(what == MAP ? ALL_MAPS : ALL_PROGS));
+	return handle(what, draw(handles_of(what)));
 }
 
 static bool prog_uses(int prog, int map)
@@ -48,7 +50,7 @@ static bool prog_is_kept(int prog)
 		if (me->dev[i].alive && me->dev[i].prog == prog)
 			return true;
 	for (i = 0; i < LINKS; i++)
-		if (me->link[i].used && me->link[i].prog == prog)
+		if (handle(LINK, i)->obj && obj_of(handle(LINK, i))->prog == prog)
 			return true;
 	for (i = 0; i < ALL_FILTERS; i++)
 		if (f[i].prog == prog)
@@ -56,12 +58,15 @@ static bool prog_is_kept(int prog)
 	return false;
 }
 
-static bool map_is_kept(const struct handle *h)
+/* The same of whatever the handle names */
+static bool is_kept(const struct handle *h)
 {
 	int i, first = me->index * POOL + MAP_POOL;
 
 	if (handle_refs(h))
 		return true;
+	if (h->what != MAP)
+		return h->what == PROG && prog_is_kept(h->obj);
 	for (i = first; i < first + PROG_POOL; i++)
 		if (sh->obj[i].used && prog_uses(i, h->obj) && prog_is_kept(i))
 			return true;
@@ -88,7 +93,7 @@ static bool open_pin(struct handle *h)
 	if (fd < 0 || !h->pin[pin])
 		return false;
 	note("open pin %d of %s", pin, name(h));
-	h->fd[fd] = bpf_obj_get(handle_path(h, pin));
+	h->fd[fd] = bpf_obj_get(pin_path(h, pin));
 	if (h->fd[fd] < 0)
 		fail("open pin: %m");
 	return true;
@@ -96,22 +101,37 @@ static bool open_pin(struct handle *h)
 
 static bool op_open(int what)
 {
+	static const char *const lies[] = { "uref", "prog", "" };
 	struct handle *h = draw_handle(what);
 	int fd;
 
 	if (what == MAP ? !draw(4) : draw(2))
 		return open_pin(h);
 	fd = free_fd(h);
-	if (fd < 0 || !h->obj ||
-	    !(what == MAP ? map_is_kept(h) : prog_is_kept(h->obj)))
+	if (fd < 0 || !h->obj || !is_kept(h))
 		return false;
 	note("open %s", name(h));
 	h->fd[fd] = open_by_id(what, obj_of(h)->id);
 	if (h->fd[fd] < 0)
 		fail("open by id: %m");
-	if (lying(what == MAP ? "uref" : "prog"))
+	if (lying(lies[what]))
 		h->fd[fd] = -1;
 	return true;
+}
+
+/* A link ends with the last that has it open, its attachment with it. A worker
+ * of the kernel's does so after the last pin.
+ */
+static void link_left(struct handle *h, bool late)
+{
+	struct obj *link = obj_of(h);
+
+	if (handle_refs(h))
+		return;
+	if (late && link->dev)
+		link->dev->busy = true;
+	link_off(link);
+	h->obj = 0;
 }
 
 /* The first descriptor of a shared program stays, it makes sure that there is
@@ -119,8 +139,8 @@ static bool op_open(int what)
  */
 static bool op_close(int what)
 {
-	struct handle *h = what == MAP ? draw_handle(MAP) :
-					 handle(PROG, draw(PROG_HANDLES));
+	struct handle *h = what == PROG ? handle(PROG, draw(PROG_HANDLES)) :
+					  draw_handle(what);
 	int fd = draw(FDS);
 
 	if (h->fd[fd] < 0)
@@ -129,34 +149,26 @@ static bool op_close(int what)
 	if (close(h->fd[fd]))
 		fail("close: %m");
 	h->fd[fd] = -1;
+	if (what == LINK)
+		link_left(h, false);
 	return true;
 }
 
+/* Or unpin what is there already */
 static bool op_pin(int what)
 {
 	struct handle *h = draw_handle(what);
 	int pin = draw(PINS), fd = first_fd(h);
 
-	if (fd < 0 || h->pin[pin])
+	if (!h->pin[pin] && fd < 0)
 		return false;
-	note("pin %s as %d", name(h), pin);
-	if (bpf_obj_pin(fd, handle_path(h, pin)))
+	note("%s %s at %d", h->pin[pin] ? "unpin" : "pin", name(h), pin);
+	if (h->pin[pin] ? unlink(pin_path(h, pin)) :
+			  bpf_obj_pin(fd, pin_path(h, pin)))
 		fail("pin: %m");
-	h->pin[pin] = true;
-	return true;
-}
-
-static bool op_unpin(int what)
-{
-	struct handle *h = draw_handle(what);
-	int pin = draw(PINS);
-
-	if (!h->pin[pin])
-		return false;
-	note("unpin %s from %d", name(h), pin);
-	if (unlink(handle_path(h, pin)))
-		fail("unpin: %m");
-	h->pin[pin] = false;
+	h->pin[pin] = !h->pin[pin];
+	if (what == LINK)
+		link_left(h, true);
 	return true;
 }
 
@@ -194,27 +206,13 @@ static bool op_slot_set(int what)
 	return true;
 }
 
-static bool op_slot_delete(int what)
+/* Look a slot up, or empty it. Where the array may have been emptied, both may
+ * find nothing.
+ */
+static bool op_slot_get(int what)
 {
 	struct handle *h = pick(what, -1);
-	struct slot *slot;
-	int key, err;
-
-	if (!h)
-		return false;
-	key = draw_slot(h);
-	slot = &obj_of(h)->slot[key];
-	note("%s slot %d empty", name(h), key);
-	err = bpf_map_delete_elem(first_fd(h), &key);
-	if (!slot->maybe || (err && err != -ENOENT))
-		expect("to delete", slot->prog ? 0 : -ENOENT, err);
-	*slot = (struct slot){};
-	return true;
-}
-
-static bool op_slot_lookup(int what)
-{
-	struct handle *h = pick(what, -1);
+	bool delete = draw(5) < 2;
 	struct slot *slot;
 	int key, err;
 	__u32 id = 0;
@@ -223,11 +221,14 @@ static bool op_slot_lookup(int what)
 		return false;
 	key = draw_slot(h);
 	slot = &obj_of(h)->slot[key];
-	note("%s slot %d?", name(h), key);
-	err = bpf_map_lookup_elem(first_fd(h), &key, &id);
+	note("%s slot %d%s", name(h), key, delete ? " empty" : "?");
+	err = delete ? bpf_map_delete_elem(first_fd(h), &key) :
+		       bpf_map_lookup_elem(first_fd(h), &key, &id);
 	if (!slot->maybe || (err && err != -ENOENT))
-		expect("to look up", slot->prog ? 0 : -ENOENT, err);
-	if (!err)
+		expect("to read a slot", slot->prog ? 0 : -ENOENT, err);
+	if (delete)
+		*slot = (struct slot){};
+	else if (!err)
 		expect("the program found", sh->obj[slot->prog].id, id);
 	return true;
 }
@@ -303,17 +304,17 @@ const struct op bpf_ops[] = {
 	{ op_new_map, 3, MAP },
 	{ op_open, 10, MAP },
 	{ op_close, 10, MAP },
-	{ op_pin, 3, MAP },
-	{ op_unpin, 4, MAP },
+	{ op_pin, 7, MAP },
 	{ op_slot_set, 14, MAP },
-	{ op_slot_delete, 4, MAP },
-	{ op_slot_lookup, 6, MAP },
+	{ op_slot_get, 10, MAP },
 	{ op_new_prog, 5, PROG },
 	{ op_open, 5, PROG },
 	{ op_close, 4, PROG },
-	{ op_pin, 2, PROG },
-	{ op_unpin, 3, PROG },
+	{ op_pin, 5, PROG },
 	{ op_bind, 5, PROG },
 	{ op_poke, 6, PROG },
+	{ op_open, 2, LINK },
+	{ op_close, 3, LINK },
+	{ op_pin, 4, LINK },
 	{}
 };

@@ -209,19 +209,18 @@ static bool op_dev_delete(int what)
 {
 	int i = draw(DEVS);
 	struct dev *dev = &me->dev[i];
-	struct link *l = NULL;
+	struct obj *link;
 
 	if (!dev->alive || dev->busy)
 		return false;
 	note("delete dev %d", i);
 	expect("to delete a device", 0, dev_destroy(i));
 	dev->alive = false;
-	if (dev->link)
-		l = &me->link[dev->link - 1];
-	if (l)
-		link_off(l);
-	if (l && i == INSIDE)
-		l->busy = true;
+	if (dev->link) {
+		link = &sh->obj[dev->link];
+		link->busy = i == INSIDE;
+		link_off(link);
+	}
 	dev->prog = 0;
 	dev->hold = false;
 	tc_off(i);

@@ -76,82 +76,63 @@ static void detached(struct dev *dev)
 	dev->link = 0;
 }
 
-/* P is NULL to detach. Returns what the kernel answers. */
-static int set_xdp(const struct dev *dev, const struct handle *p, __u32 flags,
-		   int old_fd)
+/* What the kernel has to answer; without a new program it is a detach. */
+static int xdp_answer(const struct dev *dev, bool new, bool native,
+		      __u32 flags, int old)
+{
+	int cur = in_mode(dev, native);
+
+	if (cur && dev->link)
+		return -EBUSY;
+	if ((flags & XDP_FLAGS_REPLACE) && old != cur)
+		return -EEXIST;
+	if (new && (flags & XDP_FLAGS_UPDATE_IF_NOEXIST) && cur)
+		return -EBUSY;
+	return new && dev->prog && !cur ? -EEXIST : 0;
+}
+
+static bool set_xdp(struct dev *dev, const struct handle *p, bool native)
 {
 	struct nlmsghdr *nlh = nl_request(RTM_SETLINK, 0);
+	int cur = in_mode(dev, native), old, old_fd, wanted;
+	__u32 flags = mode_flags(native);
+	bool hold = flag();	/* ignored by a detach */
 
+	old_fd = draw_old(cur, &old);
+	if (old_fd >= 0)
+		flags |= XDP_FLAGS_REPLACE;
+	if (!draw(8))
+		flags |= XDP_FLAGS_UPDATE_IF_NOEXIST;
+	wanted = xdp_answer(dev, p, native, flags, old);
+	note("xdp of dev %d %s: %s, flags %#x%s: %d", number(dev),
+	     native ? "native" : "generic", p ? name(p) : "off", flags,
+	     hold ? " hold" : "", wanted);
+
+	if (hold && !(p && !wanted && lying("hold")))
+		flags |= XDP_FLAGS_HOLD_PROG_ARRAYS;
 	nl_put_link(nlh, dev->ifindex);
 	nl_put_xdp(nlh, p ? first_fd(p) : -1, flags, old_fd);
-	return talk(dev, nlh);
+	expect("to set XDP", wanted, talk(dev, nlh));
+	if (!wanted && p)
+		attached(dev, p->obj, native, hold);
+	else if (!wanted && cur)
+		detached(dev);
+	return true;
 }
 
 static bool op_attach(int what)
 {
 	struct handle *p = pick(what, XDP);
-	bool native = draw(2), hold = flag();
-	int wanted = 0, cur, old, old_fd;
 	struct dev *dev = draw_dev();
-	__u32 flags;
 
-	if (!dev || !p)
-		return false;
-	flags = mode_flags(native);
-	cur = in_mode(dev, native);
-	old_fd = draw_old(cur, &old);
-	if (!draw(8))
-		flags |= XDP_FLAGS_UPDATE_IF_NOEXIST;
-	if (old_fd >= 0)
-		flags |= XDP_FLAGS_REPLACE;
-
-	if (cur && dev->link)
-		wanted = -EBUSY;
-	else if (old_fd >= 0 && old != cur)
-		wanted = -EEXIST;
-	else if ((flags & XDP_FLAGS_UPDATE_IF_NOEXIST) && cur)
-		wanted = -EBUSY;
-	else if (dev->prog && !cur)
-		wanted = -EEXIST;
-	note("xdp %s %s on dev %d, flags %#x%s: %d",
-	     native ? "native" : "generic", name(p), number(dev), flags,
-	     hold ? " hold" : "", wanted);
-
-	if (hold && (wanted || !lying("hold")))
-		flags |= XDP_FLAGS_HOLD_PROG_ARRAYS;
-	expect("to attach", wanted, set_xdp(dev, p, flags, old_fd));
-	if (!wanted)
-		attached(dev, p->obj, native, hold);
-	return true;
+	return dev && p && set_xdp(dev, p, draw(2));
 }
 
 static bool op_detach(int what)
 {
-	int cur, old, old_fd, wanted = 0;
 	struct dev *dev = draw_dev();
-	__u32 flags = 0;
-	bool native;
 
-	if (!dev)
-		return false;
-	native = draw(8) ? dev->native : !dev->native;
-	cur = in_mode(dev, native);
-	old_fd = draw_old(cur, &old);
-	if (flag())
-		flags |= XDP_FLAGS_HOLD_PROG_ARRAYS; /* ignored */
-	flags |= mode_flags(native);
-	if (old_fd >= 0)
-		flags |= XDP_FLAGS_REPLACE;
-	if (cur && dev->link)
-		wanted = -EBUSY;
-	else if (old_fd >= 0 && old != cur)
-		wanted = -EEXIST;
-	note("xdp %s off dev %d, flags %#x: %d", native ? "native" : "generic",
-	     number(dev), flags, wanted);
-	expect("to detach", wanted, set_xdp(dev, NULL, flags, old_fd));
-	if (!wanted && cur)
-		detached(dev);
-	return true;
+	return dev && set_xdp(dev, NULL, draw(8) ? dev->native : !dev->native);
 }
 
 static bool op_query(int what)
@@ -173,26 +154,26 @@ static bool op_query(int what)
 	return true;
 }
 
-static struct bpf_link_info read_link(const struct link *l)
+static struct bpf_link_info read_link(const struct handle *h)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
 
 	expect("to read a link", 0,
-	       bpf_link_get_info_by_fd(l->fd, &info, &len));
+	       bpf_link_get_info_by_fd(first_fd(h), &info, &len));
 	return info;
 }
 
 static bool op_link_create(int what)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
-	struct link *l = &me->link[draw(LINKS)];
+	struct handle *h = draw_handle(what), *p;
 	bool native = draw(2), hold = flag();
-	struct handle *p = pick(what, XDP);
 	struct dev *dev = draw_dev();
 	int wanted = 0, fd;
 
-	if (!dev || !p || l->used)
+	p = pick(PROG, XDP);
+	if (!dev || !p || h->obj)
 		return false;
 	opts.flags = mode_flags(native);
 	if (hold)
@@ -201,7 +182,7 @@ static bool op_link_create(int what)
 		wanted = -EBUSY;
 	else if (dev->prog)
 		wanted = -EEXIST;
-	note("link %d %s %s on dev %d%s: %d", (int)(l - me->link),
+	note("link %d %s %s on dev %d%s: %d", h->index,
 	     native ? "native" : "generic", name(p), number(dev),
 	     hold ? " hold" : "", wanted);
 	enter_netns(dev);
@@ -210,141 +191,88 @@ static bool op_link_create(int what)
 	expect("to create a link", wanted, fd < 0 ? fd : 0);
 	if (wanted)
 		return true;
-	*l = (struct link){ .used = true, .fd = fd, .prog = p->obj,
-			    .dev = dev };
-	l->id = read_link(l).id;
+	h->fd[0] = fd;
+	h->obj = new_obj(LINK);
+	obj_of(h)->id = read_link(h).id;
+	obj_of(h)->prog = p->obj;
+	obj_of(h)->dev = dev;
 	attached(dev, p->obj, native, hold);
-	dev->link = l - me->link + 1;
+	dev->link = h->obj;
 	return true;
 }
 
 /* The attachment ends, the link may go on without. */
-void link_off(struct link *l)
+void link_off(struct obj *link)
 {
-	if (l->dev)
-		detached(l->dev);
-	l->dev = NULL;
+	if (link->dev)
+		detached(link->dev);
+	link->dev = NULL;
 }
 
-static struct link *draw_link(bool open)
+/* One that is open, with its attachment known */
+static struct handle *draw_link(void)
 {
-	struct link *l = &me->link[draw(LINKS)];
+	struct handle *h = draw_handle(LINK);
 
-	return l->used && !l->busy && (l->fd >= 0 || !open) ? l : NULL;
+	return first_fd(h) >= 0 && !obj_of(h)->busy ? h : NULL;
 }
 
 static bool op_link_update(int what)
 {
 	LIBBPF_OPTS(bpf_link_update_opts, opts);
-	struct link *l = draw_link(true);
-	struct handle *p = pick(what, XDP);
+	struct handle *h = draw_link(), *p = pick(PROG, XDP);
 	int old, old_fd, wanted = 0;
+	struct obj *link;
 
-	if (!l || !p)
+	if (!h || !p)
 		return false;
-	old_fd = draw_old(l->prog, &old);
+	link = obj_of(h);
+	old_fd = draw_old(link->prog, &old);
 	if (old_fd >= 0) {
 		opts.old_prog_fd = old_fd;
 		opts.flags = BPF_F_REPLACE;
 	}
-	if (!l->dev)
+	if (!link->dev)
 		wanted = -ENOLINK;
-	else if (old_fd >= 0 && old != l->prog)
+	else if (old_fd >= 0 && old != link->prog)
 		wanted = -EPERM;
-	note("link %d update to %s%s: %d", (int)(l - me->link), name(p),
+	note("update %s to %s%s: %d", name(h), name(p),
 	     old_fd >= 0 ? " replace" : "", wanted);
 	expect("to update a link", wanted,
-	       bpf_link_update(l->fd, first_fd(p), &opts));
+	       bpf_link_update(first_fd(h), first_fd(p), &opts));
 	if (!wanted)
-		l->prog = l->dev->prog = p->obj;
+		link->prog = link->dev->prog = p->obj;
 	return true;
 }
 
 static bool op_link_detach(int what)
 {
-	struct link *l = draw_link(true);
+	struct handle *h = draw_link();
 
-	if (!l)
+	if (!h)
 		return false;
-	note("link %d detach", (int)(l - me->link));
-	expect("to detach a link", 0, bpf_link_detach(l->fd));
-	link_off(l);
-	return true;
-}
-
-static bool op_link_close(int what)
-{
-	struct link *l = draw_link(true);
-
-	if (!l)
-		return false;
-	note("link %d close", (int)(l - me->link));
-	close(l->fd);
-	l->fd = -1;
-	if (!l->pin) {
-		link_off(l);
-		l->used = false;
-	}
-	return true;
-}
-
-static const char *link_path(const struct link *l)
-{
-	return pin_path("link", l - me->link, 0);
-}
-
-static bool op_link_pin(int what)
-{
-	struct link *l = draw_link(false);
-
-	if (!l || (l->fd >= 0 && l->pin))
-		return false;
-	note("link %d %s", (int)(l - me->link), l->pin ? "open pin" : "pin");
-	if (l->pin) {
-		l->fd = bpf_obj_get(link_path(l));
-		if (l->fd < 0)
-			fail("open the pin of a link: %m");
-	} else {
-		expect("to pin a link", 0, bpf_obj_pin(l->fd, link_path(l)));
-		l->pin = true;
-	}
-	return true;
-}
-
-/* A worker detaches the device of a link whose last pin goes. */
-static bool op_link_unpin(int what)
-{
-	struct link *l = draw_link(false);
-
-	if (!l || !l->pin)
-		return false;
-	note("link %d unpin", (int)(l - me->link));
-	if (unlink(link_path(l)))
-		fail("unpin a link: %m");
-	l->pin = false;
-	if (l->fd < 0) {
-		if (l->dev)
-			l->dev->busy = true;
-		link_off(l);
-		l->used = false;
-	}
+	note("detach %s", name(h));
+	expect("to detach a link", 0, bpf_link_detach(first_fd(h)));
+	link_off(obj_of(h));
 	return true;
 }
 
 static bool op_link_info(int what)
 {
-	struct link *l = draw_link(true);
+	struct handle *h = draw_link();
 	struct bpf_link_info info;
+	struct obj *link;
 
-	if (!l)
+	if (!h)
 		return false;
-	note("link %d?", (int)(l - me->link));
-	info = read_link(l);
-	expect("the link's program", sh->obj[l->prog].id, info.prog_id);
-	expect("the link's device", l->dev ? l->dev->ifindex : 0,
+	note("%s?", name(h));
+	link = obj_of(h);
+	info = read_link(h);
+	expect("the link's program", sh->obj[link->prog].id, info.prog_id);
+	expect("the link's device", link->dev ? link->dev->ifindex : 0,
 	       info.xdp.ifindex);
 	if (sh->patched)
-		expect("the link holds", l->dev && l->dev->hold ?
+		expect("the link holds", link->dev && link->dev->hold ?
 		       XDP_FLAGS_HOLD_PROG_ARRAYS : 0, info.xdp.flags);
 	return true;
 }
@@ -353,12 +281,9 @@ const struct op xdp_ops[] = {
 	{ op_attach, 12, PROG },
 	{ op_detach, 4, PROG },
 	{ op_query, 2, PROG },
-	{ op_link_create, 4, PROG },
-	{ op_link_update, 6, PROG },
-	{ op_link_detach, 1, PROG },
-	{ op_link_close, 3, PROG },
-	{ op_link_pin, 2, PROG },
-	{ op_link_unpin, 2, PROG },
-	{ op_link_info, 2, PROG },
+	{ op_link_create, 4, LINK },
+	{ op_link_update, 6, LINK },
+	{ op_link_detach, 1, LINK },
+	{ op_link_info, 2, LINK },
 	{}
 };

@@ -24,7 +24,8 @@
 #define PARENT		MAX_PROCS
 #define MAP_POOL	96
 #define PROG_POOL	768
-#define POOL		(MAP_POOL + PROG_POOL)	/* maps come first */
+#define LINK_POOL	96
+#define POOL		(MAP_POOL + PROG_POOL + LINK_POOL)
 #define OBJS		(POOLS * POOL)
 
 #define MAP_HANDLES	8		/* private ones, then the shared ones */
@@ -33,7 +34,8 @@
 #define SHARED_PROGS	6
 #define ALL_MAPS	(MAP_HANDLES + SHARED_MAPS)
 #define ALL_PROGS	(PROG_HANDLES + SHARED_PROGS)
-#define HANDLES		(ALL_MAPS + ALL_PROGS)
+#define LINKS		4
+#define HANDLES		(ALL_MAPS + ALL_PROGS + LINKS)
 #define FDS		2
 #define PINS		2
 
@@ -52,7 +54,6 @@
 #define PRIOS		2
 #define FILTERS		3		/* handles 1, 2, 3 */
 #define ALL_FILTERS	(SITES * CHAINS * PRIOS * FILTERS)
-#define LINKS		4
 
 #define ETH_P_PROBE	0x88b6
 #define TAG_MISSED	0x0fff
@@ -67,7 +68,7 @@ struct slot {
 	bool maybe;	/* or empty: the array may have been without a user */
 };
 
-enum what { MAP, PROG };
+enum what { MAP, PROG, LINK, WHATS };
 
 struct obj {
 	bool used;
@@ -93,6 +94,11 @@ struct obj {
 				bool on;	/* or not bound yet */
 			} maps[MAX_USED];
 		};
+		struct {
+			int prog;
+			struct dev *dev;
+			bool busy;	/* as that of a device */
+		};
 	};
 };
 
@@ -117,19 +123,9 @@ struct dev {
 	struct mnl_socket *nl;
 	int prog;
 	bool native, hold;
-	int link;	/* plus 1 */
+	int link;
 	bool clsact;
 	int block[2];	/* of ingress and egress, plus 1 */
-};
-
-struct link {
-	bool used;
-	bool busy;
-	int fd;
-	bool pin;
-	__u32 id;
-	int prog;
-	struct dev *dev;
 };
 
 struct worker {
@@ -140,7 +136,6 @@ struct worker {
 	int generation, devices;
 	struct handle handle[HANDLES];
 	struct dev dev[DEVS];
-	struct link link[LINKS];
 	struct filter filter[SITES][CHAINS][PRIOS][FILTERS];
 	bool chain[SITES][CHAINS];	/* created, or else by its filters */
 };
@@ -183,10 +178,10 @@ static inline bool flag(void)
 }
 
 /* object.c: maps and programs, and what has them open */
-static inline struct handle *handle(enum what what, int index)
-{
-	return &me->handle[what == MAP ? index : ALL_MAPS + index];
-}
+extern const char *const what_name[];
+int new_obj(enum what what);
+int handles_of(enum what what);
+struct handle *handle(enum what what, int index);
 
 static inline struct obj *obj_of(const struct handle *h)
 {
@@ -203,8 +198,7 @@ void prog_new(struct handle *h, enum kind kind, int key, int n,
 	      struct handle *const *maps);
 void handle_drop(struct handle *h);
 void handles_renew(void);
-const char *pin_path(const char *what, int index, int pin);
-const char *handle_path(const struct handle *h, int pin);
+const char *pin_path(const struct handle *h, int pin);
 const char *name(const struct handle *h);
 int first_fd(const struct handle *h);
 int open_by_id(enum what what, __u32 id);
@@ -219,7 +213,7 @@ double model_quiet(void);
 /* state.c: what the kernel has */
 struct state {
 	__u32 id;
-	long refs;
+	long refs;	/* not of a link */
 	long urefs;	/* of an array; the holds of a program */
 	__u32 slot[MAX_SLOTS];
 	bool known;	/* to the model */
@@ -229,8 +223,6 @@ extern int state_leaked;	/* maps, by the base kernel */
 void state_open(void);
 void state_read(void);
 struct state *state_find(enum what what, __u32 id);
-bool state_has_link(__u32 id);
-int state_links(void);
 bool state_unknown(FILE *out);
 void state_ignore_map(__u32 id);
 
@@ -242,7 +234,8 @@ struct op {
 };
 
 extern const struct op bpf_ops[], xdp_ops[], tc_ops[], dev_ops[];
-void link_off(struct link *l);
+struct handle *draw_handle(enum what what);
+void link_off(struct obj *link);
 void tc_off(int dev);
 struct mnl_socket *nl_of(const struct dev *dev);
 int talk(const struct dev *dev, struct nlmsghdr *nlh);
