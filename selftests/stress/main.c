@@ -459,7 +459,9 @@ int main(int argc, char **argv)
 		 "--seed %ld --ops %ld --procs %ld --every %ld%s", sh->seed,
 		 sh->ops, sh->procs, sh->every, sh->no_flag ? " --no-flag" : "");
 	printf("stress %s\n", command);
-	started = told = time(NULL);
 	setup();
+	if (!sh->patched)
+		printf("this kernel has no holds\n");
+	started = told = time(NULL);
 	return run();
 }

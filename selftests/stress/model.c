@@ -166,13 +166,17 @@ static void count_dispatched(void)
 	}
 }
 
-static void count_refs(const struct worker *w)
+static void count_refs(const struct worker *w, int *refs)
 {
 	const struct filter *f = &w->filter[0][0][0][0];
+	const struct handle *h;
 	int i;
 
-	for (i = 0; i < HANDLES; i++)
-		refs[w->handle[i].obj] += handle_refs(&w->handle[i]);
+	for (h = w->handle; h < w->handle + HANDLES; h++) {
+		refs[h->obj] += handle_refs(h);
+		if (h->obj && h->what == LINK)
+			refs[obj_of(h)->prog]++;
+	}
 	/* one for the driver, one for the device or its link */
 	for (i = 0; i < DEVS; i++)
 		refs[w->dev[i].prog] += 1 + !w->dev[i].link + w->dev[i].hold;
@@ -180,29 +184,50 @@ static void count_refs(const struct worker *w)
 		refs[f[i].prog] += 1 + f[i].hold;
 }
 
+/* Of the arrays, those by programs of this pool */
+static void count_used(int pool, int *refs)
+{
+	int i, k;
+
+	for (i = pool * POOL; i < (pool + 1) * POOL; i++) {
+		const struct obj *obj = &sh->obj[i];
+
+		if (obj->used && obj->what == PROG && refs[i])
+			for (k = 0; k < obj->n; k++)
+				refs[obj->maps[k].map] += obj->maps[k].on;
+	}
+}
+
+/* Whether this worker by itself keeps the object. What is in the slots of an
+ * array does not count, it may depend on who came first, and what is done must
+ * depend on the seed alone.
+ */
+bool model_keeps(int obj)
+{
+	static int own[OBJS];
+
+	memset(own, 0, sizeof(own));
+	count_refs(me, own);
+	count_used(me->index, own);
+	count_used(PARENT, own);
+	return own[obj];
+}
+
 static void count_all(void)
 {
-	int w, i, k;
+	int w;
 
 	memset(urefs, 0, sizeof(urefs));
 	memset(refs, 0, sizeof(refs));
 	for (w = 0; w < POOLS; w++) {
 		model_count_urefs(&sh->worker[w], urefs);
-		count_refs(&sh->worker[w]);
+		count_refs(&sh->worker[w], refs);
 	}
 	if (sh->dispatcher)
 		count_dispatched();
 	settle_contents();
-	for_each_obj(i)
-		if (sh->obj[i].what == LINK && refs[i])
-			refs[sh->obj[i].prog]++;
-	for_each_obj(i) {
-		const struct obj *obj = &sh->obj[i];
-
-		if (obj->what == PROG && refs[i])
-			for (k = 0; k < obj->n; k++)
-				refs[obj->maps[k].map] += obj->maps[k].on;
-	}
+	for (w = 0; w < POOLS; w++)
+		count_used(w, refs);
 }
 
 /* The base kernel leaks a reference where an array is to be cleared twice

@@ -22,60 +22,6 @@ struct handle *draw_handle(enum what what)
 	return handle(what, draw(handles_of(what)));
 }
 
-static bool prog_uses(int prog, int map)
-{
-	const struct obj *p = &sh->obj[prog];
-	int i;
-
-	for (i = 0; prog && i < p->n; i++)
-		if (p->maps[i].on && p->maps[i].map == map)
-			return true;
-	return false;
-}
-
-/* Something of this worker's own certainly keeps the program. What is in the
- * slots of an array does not count, it may depend on who came first, and what
- * is done must depend on the seed alone.
- */
-static bool prog_is_kept(int prog)
-{
-	const struct filter *f = &me->filter[0][0][0][0];
-	int i;
-
-	for (i = 0; i < ALL_PROGS; i++)
-		if (handle(PROG, i)->obj == prog &&
-		    handle_refs(handle(PROG, i)))
-			return true;
-	for (i = 0; i < DEVS; i++)
-		if (me->dev[i].alive && me->dev[i].prog == prog)
-			return true;
-	for (i = 0; i < LINKS; i++)
-		if (handle(LINK, i)->obj && obj_of(handle(LINK, i))->prog == prog)
-			return true;
-	for (i = 0; i < ALL_FILTERS; i++)
-		if (f[i].prog == prog)
-			return true;
-	return false;
-}
-
-/* The same of whatever the handle names */
-static bool is_kept(const struct handle *h)
-{
-	int i, first = me->index * POOL + MAP_POOL;
-
-	if (handle_refs(h))
-		return true;
-	if (h->what != MAP)
-		return h->what == PROG && prog_is_kept(h->obj);
-	for (i = first; i < first + PROG_POOL; i++)
-		if (sh->obj[i].used && prog_uses(i, h->obj) && prog_is_kept(i))
-			return true;
-	for (i = 0; i < SHARED_PROGS; i++)
-		if (prog_uses(handle(PROG, PROG_HANDLES + i)->obj, h->obj))
-			return true;
-	return false;
-}
-
 static bool op_new_map(int what)
 {
 	struct handle *h = handle(what, draw(MAP_HANDLES));
@@ -86,35 +32,24 @@ static bool op_new_map(int what)
 	return true;
 }
 
-static bool open_pin(struct handle *h)
-{
-	int pin = draw(PINS), fd = free_fd(h);
-
-	if (fd < 0 || !h->pin[pin])
-		return false;
-	note("open pin %d of %s", pin, name(h));
-	h->fd[fd] = bpf_obj_get(pin_path(h, pin));
-	if (h->fd[fd] < 0)
-		fail("open pin: %m");
-	return true;
-}
-
+/* By its id, where something of this worker's own certainly keeps it, or from a
+ * pin
+ */
 static bool op_open(int what)
 {
 	static const char *const lies[] = { "uref", "prog", "" };
 	struct handle *h = draw_handle(what);
-	int fd;
+	bool by_id = draw(2);
+	int fd = free_fd(h), pin = draw(PINS);
 
-	if (what == MAP ? !draw(4) : draw(2))
-		return open_pin(h);
-	fd = free_fd(h);
-	if (fd < 0 || !h->obj || !is_kept(h))
+	if (fd < 0 || !h->obj || !(by_id ? model_keeps(h->obj) : h->pin[pin]))
 		return false;
-	note("open %s", name(h));
-	h->fd[fd] = open_by_id(what, obj_of(h)->id);
+	note("open %s%s", name(h), by_id ? "" : " from its pin");
+	h->fd[fd] = by_id ? open_by_id(what, obj_of(h)->id) :
+			    bpf_obj_get(pin_path(h, pin));
 	if (h->fd[fd] < 0)
-		fail("open by id: %m");
-	if (lying(lies[what]))
+		fail("open: %m");
+	if (by_id && lying(lies[what]))
 		h->fd[fd] = -1;
 	return true;
 }

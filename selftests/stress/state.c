@@ -2,6 +2,7 @@
 /* What the kernel has, but for what was there before the first worker was */
 #include <bpf/bpf.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "stress.h"
 
@@ -100,13 +101,25 @@ bool state_unknown(FILE *out)
 	return found;
 }
 
+/* Whether programs count their holds */
+static bool has_holds(void)
+{
+	struct kernel_prog prog;
+	__u32 id;
+	int fd = load_jumper(BPF_PROG_TYPE_XDP, "any", NULL, 0, XDP_PASS, &id);
+
+	kernel_prog(id, &prog);
+	close(fd);
+	return prog.holds >= 0;
+}
+
 void state_open(void)
 {
 	int what, i;
 
 	kernel_open();
+	sh->patched = has_holds();
 	state_read();
-	sh->patched = tables[PROG].n && tables[PROG].state[0].urefs >= 0;
 	for (what = 0; what < WHATS; what++)
 		for (i = 0; i < tables[what].n; i++)
 			ignore(what, tables[what].state[i].id);

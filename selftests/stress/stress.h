@@ -208,6 +208,7 @@ struct handle *pick(enum what what, int kind);
 int handle_refs(const struct handle *h);
 void model_count_urefs(const struct worker *w, int *urefs);
 void model_floors(void);
+bool model_keeps(int obj);
 double model_quiet(void);
 
 /* state.c: what the kernel has */
