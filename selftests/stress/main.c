@@ -2,17 +2,17 @@
 /*
  * stress [OPTION]...: see stress.h
  *
- *   --seed N	what is done depends on it, but not who is first (1)
+ *   --seed N	determines the operations of each process, not their order (1)
  *   --ops N	operations of all processes together (10000)
  *   --procs N	processes (4)
  *   --every N	operations of each process between two quiet points (100)
- *   --deadline N	seconds that the kernel has to agree at a quiet point (60),
- *		with --break from the first lie on
- *   --no-flag	never ask for a hold, for a kernel that has none
+ *   --deadline N	seconds until the kernel must match the model at a quiet point
+ *		(60); with --break, after the model was made wrong
+ *   --no-flag	never ask for a hold, for kernels without the flag
  *   --break hold|filter|uref|prog
- *		from the middle on, let the model be wrong: it says that XDP
- *		programs or filters are held which are not; it misses
- *		descriptors of arrays or of programs
+ *		from the middle of the run on, make the model wrong: it
+ *		assumes holds of XDP programs or filters that have none, or
+ *		misses file descriptors of arrays or programs
  *   --verbose	print each operation
  *
  * Runs in namespaces of its own for network and mounts, leaves nothing behind, and fails at
@@ -63,7 +63,7 @@ void note(const char *fmt, ...)
 		printf("%s\n", to);
 }
 
-/* What everybody did since the last quiet point */
+/* All operations since the last quiet point */
 static void print_log(void)
 {
 	int w, i;
@@ -145,8 +145,8 @@ __u32 draw(__u32 below)
 	return (me->random * 0x2545f4914f6cdd1dULL >> 32) % below;
 }
 
-/* From the middle on: what one lie is about may be gone at the next quiet
- * point.
+/* From the middle of the run on, because what is wrong may be gone again before
+ * the next quiet point.
  */
 bool lying(const char *how)
 {
@@ -175,7 +175,7 @@ static void worker(void)
 	}
 	everything_off();
 	sem_post(&sh->done);
-	/* what it did not put into the model goes only now */
+	/* what the model misses, with --break, is closed only now */
 	sem_wait(&sh->go[me->index]);
 	_exit(0);
 }
@@ -201,9 +201,9 @@ static void init_worker(struct worker *w, int index)
 		w->dev[i].netns = -1;
 }
 
-/* Of each kind two arrays, a program that uses both, one that uses the first
- * and may have others bound to it, and a leaf. The parent only has the
- * programs open: what user references the arrays have, the workers say.
+/* For each kind, two arrays, a program that uses both, one that uses the first
+ * and may have others bound to it, and a leaf. The parent keeps only the
+ * programs open: user references to the arrays are up to the workers.
  */
 static void renew(void)
 {
@@ -236,7 +236,7 @@ static void renew(void)
 	sh->generation++;
 }
 
-/* Whoever is blocked, into the kernel's log: is it slow, or does it hang? */
+/* Tasks that are blocked, in the kernel's log: is it slow, or does it hang? */
 static void show_blocked(void)
 {
 	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
@@ -246,7 +246,7 @@ static void show_blocked(void)
 	close(fd);
 }
 
-/* Also notices one that died, of a signal or of an error in common/. */
+/* Also notices a worker that was killed, or that exited from the library. */
 static void wait_for_workers(void)
 {
 	double end = now() + PATIENCE;
@@ -264,7 +264,7 @@ static void wait_for_workers(void)
 			give_up();
 		if (now() > end) {
 			show_blocked();
-			fail("a worker stays away");
+			fail("a worker does not come to the quiet point");
 		}
 	}
 }
@@ -310,6 +310,7 @@ static void setup(void)
 		err(1, "setup");
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("stress", "/sys", "sysfs", 0, NULL) ||
 	    mount("stress", "/sys/fs/bpf", "bpf", 0, NULL))
 		err(1, "namespaces");
 	home_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -348,7 +349,7 @@ static void start_workers(void)
 	}
 }
 
-/* The workers have let go of everything: nothing may be left. */
+/* The workers have dropped everything: nothing may be left. */
 static void see_the_end(void)
 {
 	int i;
@@ -389,7 +390,7 @@ static int run(void)
 	long i, epochs = (sh->ops / sh->procs + sh->every - 1) / sh->every;
 
 	start_workers();
-	/* only now, or they would have the descriptors, too */
+	/* only now, or the workers would inherit the file descriptors */
 	renew();
 	go_on();
 	for (i = 1; i <= epochs; i++) {

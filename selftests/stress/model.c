@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel has to be like, computed from the tables at a quiet point:
+ * The state that the kernel must have at a quiet point, computed from the
+ * tables:
  *
- *  - the user references of each array are its descriptors, its pins, and one
- *    for each hold of a program that uses it;
- *  - an array without one is empty, one that always had one has what was put
- *    in, and one that had none in between may have lost it, slot by slot;
- *  - the references of each program are its descriptors, pins, attachments,
- *    links, holds, and the slots it sits in: with none it is gone;
- *  - those of an array are its descriptors, its pins, and the programs that
- *    use it, with none it is gone.
+ *  - the user references of an array are its file descriptors, its pins, and
+ *    one for each hold of a program that uses it;
+ *  - an array without user references is empty, one that always had some has
+ *    what was stored in it, and one that had none for a while may have lost any
+ *    of its slots;
+ *  - the references of a program are its file descriptors, pins, attachments,
+ *    links, holds, and the slots that it is stored in: without any it is freed;
+ *  - those of an array are its file descriptors, its pins, and the programs that
+ *    use it: without any it is freed.
  */
 #include <bpf/bpf.h>
 #include <linux/if_ether.h>
@@ -54,7 +56,8 @@ int handle_refs(const struct handle *h)
 	return n;
 }
 
-/* What of the user references is this worker's. A link's hold is its device's.
+/* The user references of this worker. The hold of a link is counted for its
+ * device.
  */
 void model_count_urefs(const struct worker *w, int *urefs)
 {
@@ -88,9 +91,9 @@ static void mark_slots_of(int map, int worker)
 		mark_maybe(&sh->obj[map], 0, PRIVATE_SLOTS);
 }
 
-/* After each operation: arrays that this worker leaves without a user
- * reference may be emptied from now on, even if it takes one again. Whether
- * those of others were enough, only the quiet point can tell.
+/* After each operation: an array to which this worker has no user reference may
+ * be cleared from now on, even if the worker takes one again. Whether another
+ * worker had one all the time is only known at the quiet point.
  */
 void model_floors(void)
 {
@@ -124,7 +127,7 @@ static bool may_be_empty(int map, int slot)
 			floor += m->floor[w];
 	if (floor)
 		return false;
-	/* The base kernel's work wipes all, whenever it was put in. */
+	/* The base kernel also clears what was stored after the clear was queued. */
 	return m->slot[slot].maybe || !sh->patched;
 }
 
@@ -147,8 +150,8 @@ static void settle_contents(void)
 	}
 }
 
-/* The dispatcher for XDP, of which there is one where there is a JIT, has a
- * reference to each program that it knows.
+/* Kernels with a JIT have a dispatcher for XDP, with a reference to each program
+ * that it calls.
  */
 static void count_dispatched(void)
 {
@@ -184,7 +187,7 @@ static void count_refs(const struct worker *w, int *refs)
 		refs[f[i].prog] += 1 + f[i].hold;
 }
 
-/* Of the arrays, those by programs of this pool */
+/* The references that programs of this pool have to arrays */
 static void count_used(int pool, int *refs)
 {
 	int i, k;
@@ -198,9 +201,9 @@ static void count_used(int pool, int *refs)
 	}
 }
 
-/* Whether this worker by itself keeps the object. What is in the slots of an
- * array does not count, it may depend on who came first, and what is done must
- * depend on the seed alone.
+/* Whether this worker has references that keep the object. The slots of arrays
+ * do not count: they may depend on the order in which workers ran, and the
+ * operations must depend on the seed alone.
  */
 bool model_keeps(int obj)
 {
@@ -230,9 +233,9 @@ static void count_all(void)
 		count_used(w, refs);
 }
 
-/* The base kernel leaks a reference where an array is to be cleared twice
- * (fixed by the first patch). It is told from one that a work still owns by
- * waiting, and is counted.
+/* The base kernel leaks a reference when a second clear is queued (fixed by the
+ * first patch). Only waiting distinguishes it from a reference that the pending
+ * clear still has.
  */
 static int leaked(int i, const struct state *k)
 {
@@ -268,7 +271,7 @@ static void print_obj(FILE *out, int i, const struct state *k)
 	fputc('\n', out);
 }
 
-/* All that there is, in the model or in the kernel */
+/* Everything that exists in the model or in the kernel */
 static void dump(void)
 {
 	const struct state *k;
@@ -339,8 +342,8 @@ static void find_named(bool *named)
 	}
 }
 
-/* The model takes over what turned out of what it did not know, and forgets
- * what is gone and nobody can name any more.
+/* Stores in the model what it could not know before, and removes objects that
+ * are gone and not named by anything.
  */
 static void commit_objects(void)
 {
@@ -383,7 +386,7 @@ static void commit(void)
 	}
 }
 
-/* Where the program's jump leads, as it says itself */
+/* Where the tail call of the program leads, as reported by its target */
 static int probe(int fd)
 {
 	unsigned char packet[ETH_ZLEN] = {
@@ -397,7 +400,7 @@ static int probe(int fd)
 	return opts.retval;
 }
 
-/* Slots are pointers, and direct jumps in programs: see these agree as well. */
+/* The JIT turns slots into direct jumps of programs: these must agree, too. */
 static void probe_all(void)
 {
 	int p, map, wanted, seen, fd;
@@ -423,13 +426,13 @@ static void probe_all(void)
 	}
 }
 
-/* All workers wait. Ends when model and kernel agree, or the program. Nothing
- * here touches a user reference.
+/* Called while all workers wait. Returns when the kernel matches the model, or
+ * fails. Takes no user references.
  */
 double model_quiet(void)
 {
 	double start = now();
-	/* a short one is for the lie that it is to find */
+	/* a short deadline is only meant for the planted error */
 	double end = start + (sh->lie && !sh->lied ? DEADLINE : sh->deadline);
 
 	leak_is_fine = false;

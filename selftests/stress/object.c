@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Maps and programs: how they are made, and what has them open. */
+/* Maps and programs, and the file descriptors and pins that keep them */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <unistd.h>
@@ -19,8 +19,8 @@ static void land(struct code *c, int jump)
 	c->insn[jump].off = c->n - jump - 1;
 }
 
-/* A probe asks whether the jump of this program works: the first program of a
- * chain jumps, the second one tells which one it is. Traffic goes on behind it.
+/* The answer to a probe: the first program of a chain makes its tail call, the
+ * second one returns its tag. Other packets continue behind this code.
  */
 static void emit_probe(struct code *c, const struct obj *p, int tag,
 		       const int *fds)
@@ -57,7 +57,7 @@ static void emit_probe(struct code *c, const struct obj *p, int tag,
 
 static int load(struct obj *p, int tag, const int *fds)
 {
-	/* a filter's verdict: let the next one see the packet, too */
+	/* for filters: the next one sees the packet, too */
 	int pass = p->kind == XDP ? XDP_PASS : TC_ACT_UNSPEC;
 	struct code c = {};
 
@@ -65,8 +65,8 @@ static int load(struct obj *p, int tag, const int *fds)
 	emit_probe(&c, p, tag, fds);
 	emit_count(&c, p->entry ? ENTERED : HIT);
 	if (p->entry) {
-		/* once to a place that a JIT knows, which makes it a direct
-		 * jump, and once to another one
+		/* once through a constant slot, for which a JIT emits a direct
+		 * jump, and once through a variable one
 		 */
 		emit(&c, MOV64_IMM(BPF_REG_3, p->key));
 		emit_tail_call(&c, fds[0]);
@@ -124,7 +124,7 @@ const char *pin_path(const struct handle *h, int pin)
 	return path;
 }
 
-/* For notes: it stays until the fourth one after it. */
+/* For notes: valid until the fourth call after this one */
 const char *name(const struct handle *h)
 {
 	static char names[4][32];
@@ -154,7 +154,7 @@ int open_by_id(enum what what, __u32 id)
 			      bpf_link_get_fd_by_id(id);
 }
 
-/* Closes and unpins all: what becomes of the object is up to others. */
+/* Closes all file descriptors and removes all pins of the handle. */
 void handle_drop(struct handle *h)
 {
 	int i;
@@ -206,9 +206,8 @@ void prog_new(struct handle *h, enum kind kind, int key, int n,
 	h->fd[0] = load(prog, TAG_PROG + h->obj, fds);
 }
 
-/* The parent has made new shared objects: leave the old ones to whatever they
- * are attached to, and open the new programs. Their arrays are not opened,
- * that is up to the operations.
+/* When the parent has made new shared objects: drop the old ones, and open the
+ * new programs. Opening their arrays is left to the operations.
  */
 void handles_renew(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which operation is next, and the end of all */
+/* Selects the next operation, and ends a worker */
 #include "stress.h"
 
 static const struct op *const ops[] = { bpf_ops, xdp_ops, tc_ops, dev_ops };
@@ -27,7 +27,7 @@ static const struct op *draw_op(void)
 	}
 }
 
-/* One that finds nothing to do does not count. */
+/* Operations that can do nothing are not counted. */
 void op_random(void)
 {
 	const struct op *op;
@@ -37,7 +37,7 @@ void op_random(void)
 	while (!op->fn(op->what));
 }
 
-/* The end of a worker: nothing of its is to be left. */
+/* Drops everything that the worker has. */
 void everything_off(void)
 {
 	int i;
@@ -45,10 +45,7 @@ void everything_off(void)
 	note("everything off");
 	for (i = 0; i < HANDLES; i++)
 		handle_drop(&me->handle[i]);
-	for (i = 0; i < DEVS; i++) {
+	for (i = 0; i < DEVS; i++)
 		if (me->dev[i].alive)
-			expect("to delete a device", 0, dev_destroy(i));
-		me->dev[i] = (struct dev){ .netns = -1 };
-		tc_off(i);
-	}
+			dev_destroy(i);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations on maps and programs by themselves, and on what has them, or
- * links, open
+/* Operations on maps and programs, and on the file descriptors and pins of
+ * these and of links
  */
 #include <bpf/bpf.h>
 #include <unistd.h>
@@ -32,9 +32,7 @@ static bool op_new_map(int what)
 	return true;
 }
 
-/* By its id, where something of this worker's own certainly keeps it, or from a
- * pin
- */
+/* By its id, if this worker has a reference that keeps it, or from a pin */
 static bool op_open(int what)
 {
 	static const char *const lies[] = { "uref", "prog", "" };
@@ -54,8 +52,8 @@ static bool op_open(int what)
 	return true;
 }
 
-/* A link ends with the last that has it open, its attachment with it. A worker
- * of the kernel's does so after the last pin.
+/* A link is released with its last file descriptor or pin. After a pin, a work
+ * of the kernel does that.
  */
 static void link_left(struct handle *h, bool late)
 {
@@ -69,9 +67,7 @@ static void link_left(struct handle *h, bool late)
 	h->obj = 0;
 }
 
-/* The first descriptor of a shared program stays, it makes sure that there is
- * one.
- */
+/* Shared programs stay open: there must be one that can be picked. */
 static bool op_close(int what)
 {
 	struct handle *h = what == PROG ? handle(PROG, draw(PROG_HANDLES)) :
@@ -89,7 +85,7 @@ static bool op_close(int what)
 	return true;
 }
 
-/* Or unpin what is there already */
+/* Removes a pin that exists already. */
 static bool op_pin(int what)
 {
 	struct handle *h = draw_handle(what);
@@ -107,7 +103,7 @@ static bool op_pin(int what)
 	return true;
 }
 
-/* The slots of a shared array that are this worker's, any of its own ones */
+/* Any slot of an own array, or of those that this worker has in a shared one */
 static int draw_slot(const struct handle *h)
 {
 	if (is_shared(h->obj))
@@ -141,8 +137,8 @@ static bool op_slot_set(int what)
 	return true;
 }
 
-/* Look a slot up, or empty it. Where the array may have been emptied, both may
- * find nothing.
+/* Looks a slot up, or deletes it. If the array may have been cleared, the slot
+ * may be empty.
  */
 static bool op_slot_get(int what)
 {
@@ -189,8 +185,8 @@ static bool op_new_prog(int what)
 	return true;
 }
 
-/* A private program takes any array, a shared one those that were made with
- * it: the parent has listed these in advance, and several may be first.
+/* Any array is bound to a private program. For shared programs, the parent has
+ * listed the arrays that workers may bind, possibly several at the same time.
  */
 static bool op_bind(int what)
 {
@@ -217,8 +213,8 @@ static bool op_bind(int what)
 	return true;
 }
 
-/* Open any map or program by its id, whoever's it is and whether it still is
- * there or on its way out, and close it.
+/* Opens and closes a map or program of any worker by its id, which may be about
+ * to be freed.
  */
 static bool op_poke(int what)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices come and go, in and out of network namespaces */
+/* Operations that create and delete devices, also in network namespaces */
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ int talk(const struct dev *dev, struct nlmsghdr *nlh)
 	return nl_talk(nl_of(dev), nlh, NULL, NULL);
 }
 
-/* What takes an interface index takes it in the namespace of the caller. */
+/* bpf(2) looks interface indexes up in the network namespace of the caller. */
 void enter_netns(const struct dev *dev)
 {
 	if (dev->netns >= 0 && setns(dev->netns, CLONE_NEWNET))
@@ -53,8 +54,8 @@ static void put_name(struct nlmsghdr *nlh, char first, int serial)
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 }
 
-/* The end where programs are attached may be in another namespace, the one out
- * of which packets are sent stays here.
+/* The device to which programs are attached may be in another namespace. Packets
+ * are sent out of its peer, which is always here.
  */
 static int create_pair(struct dev *dev, int serial)
 {
@@ -85,58 +86,35 @@ static void create_netns(struct dev *dev)
 	leave_netns(dev);
 }
 
-static void netdevsim_bus(const char *file, const char *what)
+static void netdevsim_bus(const char *file, const char *ports)
 {
-	char path[64];
+	char path[64], what[32];
 	int fd;
 
 	snprintf(path, sizeof(path), "/sys/bus/netdevsim/%s", file);
+	snprintf(what, sizeof(what), "%d%s", me->index + 10, ports);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, what, strlen(what)) < 0)
 		fail("%s: %m", path);
 	close(fd);
 }
 
-struct search {
-	char name[32];
-	int ifindex;
-};
-
-static void on_link(const struct nlmsghdr *nlh, void *data)
-{
-	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *attr;
-	struct search *s = data;
-
-	mnl_attr_for_each(attr, nlh, sizeof(*ifi))
-		if (mnl_attr_get_type(attr) == IFLA_PARENT_DEV_NAME &&
-		    !strcmp(mnl_attr_get_str(attr), s->name))
-			s->ifindex = ifi->ifi_index;
-}
-
 static int create_netdevsim(struct dev *dev)
 {
-	struct search s = {};
-	struct mnl_socket *nl;
-	struct nlmsghdr *nlh;
-	char what[32];
-	int err;
+	struct dirent *entry;
+	char path[64];
+	DIR *dir;
 
-	snprintf(what, sizeof(what), "%d 1", me->index + 10);
-	netdevsim_bus("new_device", what);
-	snprintf(s.name, sizeof(s.name), "netdevsim%d", me->index + 10);
-	do {
-		nl = nl_open();
-		nlh = nl_request(RTM_GETLINK, NLM_F_DUMP);
-		nl_put_link(nlh, 0);
-		err = nl_talk(nl, nlh, on_link, &s);
-		mnl_socket_close(nl);
-		/* interrupted: other devices came or went meanwhile */
-	} while (err == -EINTR);
-	if (err || !s.ifindex)
-		fail("%s is not found: %d", s.name, err);
-	dev->ifindex = s.ifindex;
-	dev->peer = 0;
+	netdevsim_bus("new_device", " 1");
+	snprintf(path, sizeof(path), "/sys/devices/netdevsim%d/net",
+		 me->index + 10);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			dev->ifindex = if_nametoindex(entry->d_name);
+	if (!dev->ifindex)
+		fail("%s: %m", path);
+	closedir(dir);
 	return up(NULL, dev->ifindex);
 }
 
@@ -148,82 +126,60 @@ static void announce(int index, int first, int second)
 			 __ATOMIC_RELAXED);
 }
 
-static int dev_create(int index)
+static bool op_dev_new(int what)
 {
-	struct dev *dev = &me->dev[index];
-	int err;
+	int i = draw(DEVS), err;
+	struct dev *dev = &me->dev[i];
 
-	memset(dev, 0, sizeof(*dev));
-	dev->netns = -1;
-	if (index == NETDEVSIM) {
-		err = create_netdevsim(dev);
-	} else {
-		if (index == INSIDE)
-			create_netns(dev);
-		err = create_pair(dev, ++me->devices);
-	}
-	if (err)
-		return err;
-	dev->alive = true;
-	announce(index, dev->peer, index == INSIDE ? 0 : dev->ifindex);
-	return 0;
+	/* it may not have been deleted yet */
+	if (dev->alive || dev->busy)
+		return false;
+	note("new dev %d", i);
+	*dev = (struct dev){ .alive = true, .netns = -1 };
+	if (i == INSIDE)
+		create_netns(dev);
+	err = i == NETDEVSIM ? create_netdevsim(dev) :
+			       create_pair(dev, ++me->devices);
+	expect("to create a device", 0, err);
+	announce(i, dev->peer, i == INSIDE ? 0 : dev->ifindex);
+	return true;
 }
 
-/* A device in a namespace goes with it, some time after the last reference. */
-int dev_destroy(int index)
+/* The device in a namespace is deleted with it, after the last reference. */
+void dev_destroy(int index)
 {
 	struct dev *dev = &me->dev[index];
 	struct nlmsghdr *nlh;
-	char what[32];
 
 	announce(index, 0, 0);
 	if (index == NETDEVSIM) {
-		snprintf(what, sizeof(what), "%d", me->index + 10);
-		netdevsim_bus("del_device", what);
+		netdevsim_bus("del_device", "");
 	} else if (index == INSIDE) {
 		mnl_socket_close(dev->nl);
 		close(dev->netns);
-		dev->nl = NULL;
-		dev->netns = -1;
 	} else {
 		nlh = nl_request(RTM_DELLINK, 0);
 		nl_put_link(nlh, draw(2) ? dev->ifindex : dev->peer);
-		return talk(NULL, nlh);
+		expect("to delete a device", 0, talk(NULL, nlh));
 	}
-	return 0;
-}
-
-static bool op_dev_new(int what)
-{
-	int i = draw(DEVS);
-
-	/* its name and what it has may still be on their way out */
-	if (me->dev[i].alive || me->dev[i].busy)
-		return false;
-	note("new dev %d", i);
-	expect("to create a device", 0, dev_create(i));
-	return true;
+	*dev = (struct dev){ .netns = -1 };
+	tc_off(index);
 }
 
 static bool op_dev_delete(int what)
 {
 	int i = draw(DEVS);
 	struct dev *dev = &me->dev[i];
-	struct obj *link;
+	struct obj *link = &sh->obj[dev->link];
 
 	if (!dev->alive || dev->busy)
 		return false;
 	note("delete dev %d", i);
-	expect("to delete a device", 0, dev_destroy(i));
-	dev->alive = false;
 	if (dev->link) {
-		link = &sh->obj[dev->link];
 		link->busy = i == INSIDE;
-		link_off(link);
+		link->dev = NULL;
 	}
-	dev->prog = 0;
-	dev->hold = false;
-	tc_off(i);
+	dev_destroy(i);
 	return true;
 }
 

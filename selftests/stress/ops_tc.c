@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations on clsact, its chains and its filters, which no library has all
- * of: blocks, chains, add or replace or change.
- */
+/* Operations on clsact qdiscs, shared blocks, chains and filters */
 #include "stress.h"
 
-/* Where filters are: one side of a device, or a block that devices share */
+/* Where filters are attached: a side of a device, or a shared block */
 struct site {
 	int chain, pref, handle;
 	int index;
 	struct dev *dev;
 	int side, block;
-	bool shared;	/* a side that is a block's, where nothing can be set */
+	bool shared;	/* a side that belongs to a block: requests are refused */
 	struct filter *filters;	/* with this chain and preference */
 };
 
@@ -122,7 +120,7 @@ static bool op_filter_set(int what)
 	hold = flag();
 	if (!p || !draw_site(&s))
 		return false;
-	/* with no handle it gets the first free one */
+	/* without a handle the kernel takes the first free one */
 	f = s.handle - 1;
 	while (!s.handle && ++f < FILTERS && s.filters[f].prog)
 		;
@@ -150,7 +148,7 @@ static bool op_filter_set(int what)
 	return true;
 }
 
-/* One by its handle, all of a preference, or all of a chain */
+/* Deletes one filter, all of a preference, or all of a chain. */
 static bool op_filter_delete(int what)
 {
 	struct site s = {};
@@ -225,7 +223,7 @@ static bool op_filter_query(int what)
 	return true;
 }
 
-/* A chain exists by itself, or else for as long as it has filters. */
+/* A chain that was not created explicitly exists while it has filters. */
 static bool op_chain(int what)
 {
 	struct site s = { .chain = draw(CHAINS) };
@@ -254,7 +252,7 @@ static bool op_chain(int what)
 	return true;
 }
 
-/* Clsact goes, and blocks with the last device that they have. */
+/* Clsact is deleted, and a shared block with its last device. */
 void tc_off(int dev)
 {
 	int b;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations on what is attached to devices with XDP, by netlink and by links */
+/* Operations on XDP attachments, by netlink and by links */
 #include <bpf/bpf.h>
 #include <unistd.h>
 
@@ -45,8 +45,8 @@ static struct handle *handle_of(int prog)
 	return NULL;
 }
 
-/* Which program has to be there: any (-1), the one that is, or some other one.
- * Returns its descriptor.
+/* The program that the request expects to replace: any (-1), the current one or
+ * another one. Returns its file descriptor.
  */
 static int draw_old(int cur, int *old)
 {
@@ -76,7 +76,7 @@ static void detached(struct dev *dev)
 	dev->link = 0;
 }
 
-/* What the kernel has to answer; without a new program it is a detach. */
+/* The answer that the kernel must give; without a new program, to a detach */
 static int xdp_answer(const struct dev *dev, bool new, bool native,
 		      __u32 flags, int old)
 {
@@ -201,7 +201,7 @@ static bool op_link_create(int what)
 	return true;
 }
 
-/* The attachment ends, the link may go on without. */
+/* The attachment ends, the link may continue to exist. */
 void link_off(struct obj *link)
 {
 	if (link->dev)
@@ -209,7 +209,7 @@ void link_off(struct obj *link)
 	link->dev = NULL;
 }
 
-/* One that is open, with its attachment known */
+/* A link that is open, and whose attachment is known */
 static struct handle *draw_link(void)
 {
 	struct handle *h = draw_handle(LINK);

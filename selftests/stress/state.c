@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel has, but for what was there before the first worker was */
+/* The objects in the kernel, except those that existed before the workers */
 #include <bpf/bpf.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 static struct {
 	struct state state[OBJS];
 	int n;
-	/* was there before, or is a map that leaked */
+	/* existed before, or are maps that leaked */
 	__u32 ignored[1024];
 	int nignored;
 } tables[WHATS];
@@ -81,7 +81,7 @@ struct state *state_find(enum what what, __u32 id)
 		       cmp_id);
 }
 
-/* Whether there is something that the model does not know */
+/* Whether there is an object that the model does not know */
 bool state_unknown(FILE *out)
 {
 	bool found = false;

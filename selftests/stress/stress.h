@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * stress: several processes attach, hold and detach at random while packets
- * flow. What they did is written down in tables that all of them share, and
- * that are the model: at each quiet point the kernel has to agree with it.
+ * flow. Each of them records what it did in shared tables, which are the
+ * model: at each quiet point the state of the kernel must match it.
  *
- * Each worker process writes only its own struct worker, the objects of its
- * own pool, and the slots of shared arrays that are its own. The objects of
- * the last pool belong to the parent and are used by everybody at once: what
- * they have to be is the sum over all workers.
+ * A worker process writes only its own struct worker, the objects of its own
+ * pool, and its own slots of shared arrays. The objects of the last pool belong
+ * to the parent and are used by all workers at once: their expected state is
+ * the sum over all workers.
  */
 #ifndef STRESS_H
 #define STRESS_H
@@ -65,7 +65,7 @@ enum { ENTERED, MISSED, HIT, COUNTERS };
 /* Objects are named by their index in sh->obj, 0 is none. */
 struct slot {
 	int prog;
-	bool maybe;	/* or empty: the array may have been without a user */
+	bool maybe;	/* the array may have been cleared meanwhile */
 };
 
 enum what { MAP, PROG, LINK, WHATS };
@@ -78,7 +78,7 @@ struct obj {
 	int n;		/* slots of an array, or arrays of a program */
 	union {
 		struct {
-			bool owned;	/* the kernel knows its kind */
+			bool owned;	/* bound to its kind of programs */
 			struct slot slot[MAX_SLOTS];
 			/* fewest urefs of a worker since the last quiet point */
 			int floor[MAX_PROCS];
@@ -91,13 +91,13 @@ struct obj {
 			int key;	/* where it jumps in its first array */
 			struct {
 				int map;
-				bool on;	/* or not bound yet */
+				bool on;	/* otherwise not bound yet */
 			} maps[MAX_USED];
 		};
 		struct {
 			int prog;
 			struct dev *dev;
-			bool busy;	/* as that of a device */
+			bool busy;	/* as in struct dev */
 		};
 	};
 };
@@ -117,7 +117,7 @@ struct filter {
 
 struct dev {
 	bool alive;
-	bool busy;	/* what XDP state it has is known at the next quiet point */
+	bool busy;	/* its XDP state is unknown until the next quiet point */
 	int ifindex, peer;
 	int netns;	/* or -1: the home namespace */
 	struct mnl_socket *nl;
@@ -227,7 +227,7 @@ struct state *state_find(enum what what, __u32 id);
 bool state_unknown(FILE *out);
 void state_ignore_map(__u32 id);
 
-/* An operation returns false where there is nothing to do it with. */
+/* An operation returns false if there is nothing that it can be done to. */
 struct op {
 	bool (*fn)(int what);
 	int weight;
@@ -242,7 +242,7 @@ struct mnl_socket *nl_of(const struct dev *dev);
 int talk(const struct dev *dev, struct nlmsghdr *nlh);
 void enter_netns(const struct dev *dev);
 void leave_netns(const struct dev *dev);
-int dev_destroy(int index);
+void dev_destroy(int index);
 
 /* ops.c */
 void op_random(void);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packets, out of whatever devices the workers have at the moment: a sender on
- * each CPU
- */
+/* Sends packets out of all devices of the workers, from each CPU. */
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,7 +19,7 @@ static void __attribute__((noreturn)) traffic(int cpu)
 	int targets[MAX_PROCS * DEVS * 2];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* most of the processors' time is the workers' */
+	/* workers have priority */
 	if (nice(10) < 0)
 		err(1, "nice");
 	run_on_cpu(cpu);
@@ -32,7 +30,7 @@ static void __attribute__((noreturn)) traffic(int cpu)
 			if (target)
 				targets[n++] = target;
 		}
-		/* a device may go at any moment */
+		/* devices may be deleted at any time */
 		sh->sent[cpu] += send_frames(fd, targets, n, cpu, MSG_DONTWAIT);
 		nanosleep(&pause, NULL);
 	}
@@ -51,7 +49,7 @@ void traffic_start(void)
 	}
 }
 
-/* Returns whether each of them could send. */
+/* Returns whether all of them have sent something. */
 bool traffic_stop(void)
 {
 	bool sent = true;
