@@ -205,6 +205,7 @@ int nl_list_filters(struct mnl_socket *nl, int ifindex, __u32 parent,
 
 struct kernel_map {
 	__u32 id, type;
+	char name[BPF_OBJ_NAME_LEN];
 	__s64 refs, urefs;	/* refcnt and usercnt */
 	__u32 slots;		/* max_entries of a prog array, otherwise 0 */
 	__u32 slot[KERNEL_SLOTS];	/* ids of programs, 0 for none */
@@ -212,6 +213,7 @@ struct kernel_map {
 
 struct kernel_prog {
 	__u32 id, type;
+	char name[BPF_OBJ_NAME_LEN];
 	__s64 refs;
 	__s64 holds;		/* hold_cnt, -1 on a kernel without it */
 	__u32 maps;		/* used_map_cnt */

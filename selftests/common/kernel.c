@@ -111,8 +111,9 @@ static struct {
 };
 
 enum {
-	ROOT, HEAD, SHIFT, SLOTS, M_ID, M_TYPE, M_ENTRIES, M_REFS, M_UREFS, PTRS,
-	P_TYPE, P_AUX, P_ID, P_REFS, P_MAPS, P_HOLDS, MEMBERS
+	ROOT, HEAD, SHIFT, SLOTS, M_ID, M_TYPE, M_NAME, M_ENTRIES, M_REFS,
+	M_UREFS, PTRS, P_TYPE, P_AUX, P_ID, P_NAME, P_REFS, P_MAPS, P_HOLDS,
+	MEMBERS
 };
 
 /* The counters are atomic64_t, which is a structure of one 64 bit number. */
@@ -127,6 +128,7 @@ static struct {
 	[SLOTS] = { NODE, "slots" },
 	[M_ID] = { MAP, "id" },
 	[M_TYPE] = { MAP, "map_type" },
+	[M_NAME] = { MAP, "name" },
 	[M_ENTRIES] = { MAP, "max_entries" },
 	[M_REFS] = { MAP, "refcnt" },
 	[M_UREFS] = { MAP, "usercnt" },
@@ -134,6 +136,7 @@ static struct {
 	[P_TYPE] = { PROG, "type" },
 	[P_AUX] = { PROG, "aux" },
 	[P_ID] = { AUX, "id" },
+	[P_NAME] = { AUX, "name" },
 	[P_REFS] = { AUX, "refcnt" },
 	[P_MAPS] = { AUX, "used_map_cnt" },
 	[P_HOLDS] = { AUX, "hold_cnt" },
@@ -363,6 +366,7 @@ bool kernel_map(__u32 id, struct kernel_map *map)
 	if (!at || !read_struct(at, object, MAP) || get(object, M_ID) != id)
 		return false;
 	map->type = get(object, M_TYPE);
+	memcpy(map->name, object + members[M_NAME].at, sizeof(map->name));
 	map->refs = get(object, M_REFS);
 	map->urefs = get(object, M_UREFS);
 	if (map->type == BPF_MAP_TYPE_PROG_ARRAY) {
@@ -384,6 +388,7 @@ bool kernel_prog(__u32 id, struct kernel_prog *prog)
 	    get(aux, P_ID) != id)
 		return false;
 	prog->type = get(object, P_TYPE);
+	memcpy(prog->name, aux + members[P_NAME].at, sizeof(prog->name));
 	prog->refs = get(aux, P_REFS);
 	prog->holds = members[P_HOLDS].size ? (__s64)get(aux, P_HOLDS) : -1;
 	prog->maps = get(aux, P_MAPS);

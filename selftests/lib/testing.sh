@@ -85,7 +85,8 @@ present()
 
 	out=$("$@") || fail "'$*' failed"
 	# shellcheck disable=SC2053 # a pattern
-	[[ $out == *$pattern* ]] || fail "'$*' said '$out', without '$pattern'"
+	[[ $nl$out$nl == *$pattern* ]] ||
+		fail "'$*' said '$out', without '$pattern'"
 }
 
 # until_true WHAT COMMAND...: COMMAND succeeds before the deadline

@@ -34,8 +34,8 @@ not_shown_xdp()
 {
 	absent hold-maps ip link show dev eth0
 	absent hold-maps ip -d link show dev eth0
-	in_json '' ip -j link show dev eth0
-	in_json '' ip -j -d link show dev eth0
+	absent hold_maps ip -j link show dev eth0
+	absent hold_maps ip -j -d link show dev eth0
 }
 
 # ip_takes MODE OPTION...: with the keyword, and then without it
@@ -158,7 +158,7 @@ tc_takes()
 	# shellcheck disable=SC2068 # the empty one goes
 	tc filter change dev eth0 ingress prio 1 handle 1 bpf ${without[@]}
 	absent hold-maps tc filter show dev eth0 ingress
-	in_json '' tc -j filter show dev eth0 ingress
+	absent hold_maps tc -j filter show dev eth0 ingress
 	tc filter del dev eth0 ingress
 	ids none
 }

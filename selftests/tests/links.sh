@@ -95,12 +95,12 @@ case_only_a_pin_is_left()
 {
 	add_pair eth0
 	defer rm -f "$pins/entry" "$pins/link"
-	for flags in none hold; do
+	for flag in none hold; do
 		start_loader xdpdrv -b -p "$pins/entry" --
-		create eth0 "$flags"
+		create eth0 "$flag"
 		rm "$pins/entry"
 		kill_loader
-		if [ "$flags" = none ]; then
+		if [ "$flag" = none ]; then
 			until_true "without the flag the array is emptied" \
 				emptied "$(prog_id xdp eth0)"
 			tail_calls_miss xdpdrv eth0
@@ -111,8 +111,10 @@ case_only_a_pin_is_left()
 			tail_calls_hit xdpdrv eth0
 			present hold-maps show xdp eth0
 			present hold_maps bpftool link show
-			withfd "$pins/link" cat /proc/self/fdinfo/9 |
-				grep "^xdp_flags:.0x20$" # XDP_FLAGS_HOLD_PROG_ARRAYS
+			ask number xdp hold
+			printf -v flags '\nxdp_flags:\t%#x\n' "$answer"
+			present "$flags" withfd "$pins/link" \
+				cat /proc/self/fdinfo/9
 		fi
 		rm "$pins/link"
 		ids none

@@ -21,7 +21,8 @@ case_xdp_by_name()
 	tail_calls_hit xdpdrv eth0
 
 	# numbers are taken as before, and drop the hold here
-	set_xdp eth0 4
+	ask number xdp drv
+	set_xdp eth0 "$answer"
 	until_true "the hold ends" emptied "$(prog_id xdpdrv eth0)"
 	seen=$(get_xdp eth0)
 	expect "the flags after that" "" "$seen"
@@ -57,8 +58,10 @@ case_base_specs_have_numbers()
 	expect_text "TypeError: int()" \
 		set_xdp eth0 '["drv-mode", "hold-prog-arrays"]'
 	absent prog/xdp show xdpdrv eth0
-	set_xdp eth0 $((0x4 | 0x20))
-	expect "the flags" 32 "$(get_xdp eth0)"
+	ask number xdp drv,hold
+	set_xdp eth0 "$answer"
+	ask number xdp hold
+	expect "the flags" "$answer" "$(get_xdp eth0)"
 	rm "$pins/entry"
 	kill_loader
 	detach xdpdrv eth0

@@ -76,6 +76,14 @@ static void print_flags(const struct flag *flags, __u32 value)
 		printf("%s%#x", comma, value);
 }
 
+int number(char **argv)
+{
+	bool is_xdp = !strcmp(argv[0], "xdp");
+
+	printf("%u\n", parse_flags(is_xdp ? xdp_flags : tc_flags, argv[1]));
+	return 0;
+}
+
 /* ---- netlink ------------------------------------------------------------- */
 
 /* DEV PROGRAM FLAGS [EXPECTED], without the flags in DROP */

@@ -14,6 +14,7 @@
  *   ids verdict PROG		what it returns for a frame of zeros
  *   ids on DEV WHERE		the id of the program that is attached, if any
  *   refs {map|prog} ID...	reference counters, from the kernel's memory
+ *   number {xdp|tc} FLAGS	their value
  *   xdp DEV PROGRAM FLAGS [EXPECTED]
  *   tc DEV PROGRAM FLAGS [GEN_FLAGS]
  *				one netlink request with flags that no library
@@ -64,6 +65,7 @@ static const struct request {
 } requests[] = {
 	{ "ids", ids, 0, 3 },
 	{ "refs", refs, 2, WORDS },
+	{ "number", number, 2, 2 },
 	{ "xdp", xdp, 3, 4 },
 	{ "tc", tc, 3, 4 },
 	{ "toggle", toggle, 5, 6 },

@@ -24,6 +24,7 @@ const __u64 *read_counters(__u32 prog);
 int print_counters(const __u64 *counters);
 
 /* act.c */
+int number(char **argv);
 int xdp(char **argv);
 int tc(char **argv);
 int toggle(char **argv);

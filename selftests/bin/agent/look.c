@@ -8,88 +8,37 @@
 #include "../../common/common.h"
 #include "agent.h"
 
-static void map_info(int fd, struct bpf_map_info *info)
-{
-	__u32 len = sizeof(*info);
-
-	memset(info, 0, len);
-	if (bpf_map_get_info_by_fd(fd, info, &len))
-		err(1, "map info");
-}
-
-/* Calls FN for each map. Opening one takes a user reference, until FN is over.
- * What is freed meanwhile is left out.
- */
-static void each_map(void (*fn)(const struct bpf_map_info *info, void *data),
-		     void *data)
-{
-	struct bpf_map_info info;
-	__u32 id = 0;
-	int fd;
-
-	while (!bpf_map_get_next_id(id, &id)) {
-		fd = bpf_map_get_fd_by_id(id);
-		if (fd < 0 && errno == ENOENT)
-			continue;
-		if (fd < 0)
-			err(1, "map %u", id);
-		map_info(fd, &info);
-		close(fd);
-		fn(&info, data);
-	}
-}
-
-static void each_prog(void (*fn)(const struct bpf_prog_info *info, void *data),
-		      void *data)
-{
-	struct bpf_prog_info info;
-	__u32 id = 0, len;
-	int fd;
-
-	while (!bpf_prog_get_next_id(id, &id)) {
-		fd = bpf_prog_get_fd_by_id(id);
-		if (fd < 0 && errno == ENOENT)
-			continue;
-		memset(&info, 0, len = sizeof(info));
-		if (fd < 0 || bpf_prog_get_info_by_fd(fd, &info, &len))
-			err(1, "prog %u", id);
-		close(fd);
-		fn(&info, data);
-	}
-}
-
 static int print_number(__u32 number)
 {
 	printf("%u\n", number);
 	return 0;
 }
 
-static void print_map(const struct bpf_map_info *info, void *data)
-{
-	(void)data;
-	printf("map %u type %u %s\n", info->id, info->type, info->name);
-}
+static struct kernel_map maps[4096];
+static struct kernel_prog progs[4096];
 
-static void print_prog(const struct bpf_prog_info *info, void *data)
-{
-	(void)data;
-	printf("prog %u type %u %s\n", info->id, info->type, info->name);
-}
-
+/* Nothing opens a prog array here. The last user reference of one that was cleared
+ * would be dropped once more, and a base kernel leaks an array if that happens
+ * twice in a row.
+ */
 static int list(void)
 {
+	int count = kernel_maps(maps, ARRAY_SIZE(maps)), i;
 	__u32 id = 0;
 
-	each_map(print_map, NULL);
-	each_prog(print_prog, NULL);
+	for (i = 0; i < count; i++)
+		printf("map %u type %u %s\n", maps[i].id, maps[i].type,
+		       maps[i].name);
+	count = kernel_progs(progs, ARRAY_SIZE(progs));
+	for (i = 0; i < count; i++)
+		printf("prog %u type %u %s\n", progs[i].id, progs[i].type,
+		       progs[i].name);
 	while (!bpf_link_get_next_id(id, &id))
 		printf("link %u\n", id);
 	return 0;
 }
 
-/* Maps and programs are freed by workers after grace periods. Only their ids
- * are read while waiting: opening a map would take a user reference.
- */
+/* Maps and programs are freed by workers after grace periods. */
 static int none(void)
 {
 	double end = now() + deadline;
@@ -102,83 +51,57 @@ static int none(void)
 			return 0;
 	} while (nap(end, 5));
 	printf("left over after %g s:\n", deadline);
+	open_memory();
 	list();
 	return 1;
 }
 
-struct newest {
-	const char *name;
-	__u32 id;
-};
-
-static void match_map(const struct bpf_map_info *info, void *data)
-{
-	struct newest *newest = data;
-
-	if (!strcmp(info->name, newest->name))
-		newest->id = info->id;
-}
-
-static void match_prog(const struct bpf_prog_info *info, void *data)
-{
-	struct newest *newest = data;
-
-	if (!strcmp(info->name, newest->name))
-		newest->id = info->id;
-}
-
 static int print_newest(const char *what, const char *name)
 {
-	struct newest newest = { .name = name };
+	bool map = !strcmp(what, "map");
+	int i;
 
-	if (!strcmp(what, "map"))
-		each_map(match_map, &newest);
-	else
-		each_prog(match_prog, &newest);
-	return newest.id ? print_number(newest.id) : 0;
+	i = map ? kernel_maps(maps, ARRAY_SIZE(maps)) :
+		  kernel_progs(progs, ARRAY_SIZE(progs));
+	while (--i >= 0)
+		if (!strcmp(map ? maps[i].name : progs[i].name, name))
+			return print_number(map ? maps[i].id : progs[i].id);
+	return 0;
 }
 
-/* Calls FN for each map of the program and adds up what it returns. */
-static int each_map_of(__u32 prog, int (*fn)(int fd, struct bpf_map_info *info))
+/* Reads the maps that the program uses into maps[]. */
+static int read_maps_of(__u32 prog)
 {
-	struct bpf_prog_info info = {};
-	__u32 ids[64], len = sizeof(info), i;
-	struct bpf_map_info map;
-	int fd, sum = 0;
+	__u32 ids[64], len = sizeof(struct bpf_prog_info), i;
+	struct bpf_prog_info info = {
+		.nr_map_ids = ARRAY_SIZE(ids), .map_ids = (unsigned long)ids,
+	};
+	int fd = open_prog(prog);
 
-	fd = open_prog(prog);
-	info.nr_map_ids = ARRAY_SIZE(ids);
-	info.map_ids = (unsigned long)ids;
 	if (bpf_prog_get_info_by_fd(fd, &info, &len))
 		err(1, "prog %u", prog);
 	close(fd);
-	for (i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++) {
-		fd = open_map(ids[i]);
-		map_info(fd, &map);
-		sum += fn(fd, &map);
-		close(fd);
-	}
-	return sum;
-}
-
-static __u64 counters[COUNTERS];
-
-static int look_up_counters(int fd, struct bpf_map_info *info)
-{
-	__u32 key;
-
-	if (strcmp(info->name, "counts"))
-		return 0;
-	for (key = 0; key < COUNTERS; key++)
-		if (bpf_map_lookup_elem(fd, &key, &counters[key]))
-			err(1, "map %u", info->id);
-	return 1;
+	open_memory();
+	for (i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++)
+		kernel_map(ids[i], &maps[i]);
+	return i;
 }
 
 const __u64 *read_counters(__u32 prog)
 {
-	if (!each_map_of(prog, look_up_counters))
+	static __u64 counters[COUNTERS];
+	int i = read_maps_of(prog), fd;
+	__u32 key;
+
+	while (--i >= 0 && strcmp(maps[i].name, "counts"))
+		;
+	if (i < 0)
 		errx(1, "program %u has no counters", prog);
+	fd = open_map(maps[i].id);
+	for (key = 0; key < COUNTERS; key++)
+		if (bpf_map_lookup_elem(fd, &key, &counters[key]))
+			err(1, "map %u", maps[i].id);
+	close(fd);
 	return counters;
 }
 
@@ -192,25 +115,34 @@ int print_counters(const __u64 *counters)
 	return 0;
 }
 
-static int filled_slots(int fd, struct bpf_map_info *info)
+static __u32 filled_slots(const struct kernel_map *map)
 {
-	__u32 key, value;
-	int n = 0;
+	__u32 i, filled = 0;
 
-	if (info->type != BPF_MAP_TYPE_PROG_ARRAY)
-		return 0;
-	for (key = 0; key < info->max_entries; key++)
-		n += !bpf_map_lookup_elem(fd, &key, &value);
-	return n;
+	if (map->slots > KERNEL_SLOTS)
+		errx(1, "map %u is too large to count in", map->id);
+	for (i = 0; i < map->slots; i++)
+		filled += !!map->slot[i];
+	return filled;
+}
+
+static int slots_of_prog(__u32 prog)
+{
+	int i = read_maps_of(prog);
+	__u32 filled = 0;
+
+	while (--i >= 0)
+		filled += filled_slots(&maps[i]);
+	return print_number(filled);
 }
 
 static int slots_of_map(__u32 id)
 {
-	struct bpf_map_info info;
-	int fd = open_map(id);
+	struct kernel_map map;
 
-	map_info(fd, &info);
-	return filled_slots(fd, &info);
+	if (!kernel_map(id, &map))
+		errx(1, "map %u is gone", id);
+	return print_number(filled_slots(&map));
 }
 
 static int print_attached(const char *dev, const char *where)
@@ -229,27 +161,28 @@ static int print_attached(const char *dev, const char *where)
 
 int ids(char **argv)
 {
-	const char *what = argv[0], *first, *second;
+	const char *what = argv[0], *first = what ? argv[1] : NULL;
+	__u32 id = first ? strtoul(first, NULL, 0) : 0;
 
+	if (what && !strcmp(what, "none"))
+		return none();
+	open_memory();
 	if (!what)
 		return list();
-	first = argv[1];
-	second = first ? argv[2] : NULL;
-	if (!strcmp(what, "none"))
-		return none();
-	if (!strcmp(what, "newest") && second)
-		return print_newest(first, second);
-	if (!strcmp(what, "on") && second)
-		return print_attached(first, second);
-	if (!strcmp(what, "counts") && first)
-		return print_counters(read_counters(strtoul(first, NULL, 0)));
-	if (!strcmp(what, "filled") && first)
-		return print_number(each_map_of(strtoul(first, NULL, 0),
-						filled_slots));
-	if (!strcmp(what, "slots") && first)
-		return print_number(slots_of_map(strtoul(first, NULL, 0)));
-	if (!strcmp(what, "verdict") && first)
-		return print_number(run_prog(open_prog(strtoul(first, NULL, 0))));
+	if (!first)
+		errx(2, "no such request: ids %s", what);
+	if (!strcmp(what, "newest") && argv[2])
+		return print_newest(first, argv[2]);
+	if (!strcmp(what, "on") && argv[2])
+		return print_attached(first, argv[2]);
+	if (!strcmp(what, "counts"))
+		return print_counters(read_counters(id));
+	if (!strcmp(what, "filled"))
+		return slots_of_prog(id);
+	if (!strcmp(what, "slots"))
+		return slots_of_map(id);
+	if (!strcmp(what, "verdict"))
+		return print_number(run_prog(open_prog(id)));
 	errx(2, "no such request: ids %s", what);
 }
 
