@@ -63,8 +63,8 @@ bool send_frame(int socket, int ifindex, unsigned char source, int flags);
 /* Sends one out of each of the devices, of which there are at most 128, in one
  * system call if none fails. Returns how many were sent.
  */
-int send_frames(int socket, const int *ifindex, int count,
-		unsigned char source, int flags);
+int send_burst(int socket, const int *ifindex, int count, unsigned char source,
+	       int flags);
 
 /* ---- bpf.c: maps and programs -------------------------------------------- */
 

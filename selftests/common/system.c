@@ -55,8 +55,8 @@ int frames_open(void)
 
 #define MOST_FRAMES 128	/* in one system call */
 
-int send_frames(int socket, const int *ifindex, int count,
-		unsigned char source, int flags)
+int send_burst(int socket, const int *ifindex, int count, unsigned char source,
+	       int flags)
 {
 	unsigned char frame[ETH_ZLEN] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* broadcast */
@@ -89,5 +89,5 @@ int send_frames(int socket, const int *ifindex, int count,
 
 bool send_frame(int socket, int ifindex, unsigned char source, int flags)
 {
-	return send_frames(socket, &ifindex, 1, source, flags) == 1;
+	return send_burst(socket, &ifindex, 1, source, flags) == 1;
 }

@@ -31,7 +31,7 @@ static void __attribute__((noreturn)) traffic(int cpu)
 				targets[n++] = target;
 		}
 		/* devices may be deleted at any time */
-		sh->sent[cpu] += send_frames(fd, targets, n, cpu, MSG_DONTWAIT);
+		sh->sent[cpu] += send_burst(fd, targets, n, cpu, MSG_DONTWAIT);
 		nanosleep(&pause, NULL);
 	}
 }
