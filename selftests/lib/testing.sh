@@ -393,10 +393,13 @@ settle() { ask settle; }
 
 complaints='WARNING|BUG|Oops|INFO: |possible |memory leaks|refcount|general protection'
 
+# The kernel's log. Races that KCSAN reports elsewhere are for last-look to judge.
+kernel_log() { dmesg | grep -v 'BUG: KCSAN: '; }
+
 # Whatever the kernel said of itself since the case began
 kernel_complaints()
 {
-	dmesg | awk -v mark="=== $1" -v complaints="$complaints" '
+	kernel_log | awk -v mark="=== $1" -v complaints="$complaints" '
 		substr($0, length($0) - length(mark) + 1) == mark { seen = 1; next }
 		seen && !bad && $0 ~ complaints { bad = NR }
 		bad && NR <= bad + 30

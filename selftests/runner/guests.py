@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs jobs, as many at a time as the cores and the memory of the host allow, and tells what they say."""
 import os
-import shlex
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from declared import SELFTESTS, TOP
 from kernels import KERNELS
 
 sys.path.append(str(TOP / 'build/src/linux/tools/testing/kunit'))
-LOGS = TOP / 'build/log/check'
+LOGS = Path(os.environ.get('CHECK_LOGS') or TOP / 'build/log/check')
 LAST_LOOK = 'last-look'
 
 
@@ -64,7 +64,7 @@ def command(job):
 def start(job, log):
     environment = dict(os.environ, KERNEL=job.kernel, TIMEOUT=os.environ.get('TIMEOUT') or str(job.timeout + 60),
                        VM_CPUS=os.environ.get('VM_CPUS') or str(job.cpus))
-    for name in ('MAKEFLAGS', 'MAKELEVEL', 'T', 'RUN'):
+    for name in ('MAKEFLAGS', 'MAKELEVEL', 'MFLAGS', 'T', 'RUN'):
         environment.pop(name, None)
     where = ['bash', '-c'] if job.kernel == 'host' else [str(SELFTESTS / 'vm/vm.sh')]
     return subprocess.Popen(where + [command(job)], env=environment, cwd=TOP, stdin=subprocess.DEVNULL,

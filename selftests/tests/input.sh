@@ -45,6 +45,10 @@ case_arguments()
 	refused "TIMEOUT=soon is not a number of seconds" \
 		make vm RUN=true TIMEOUT=soon
 	refused "there is no test T=none; there are:" make check T=none
+	refused "there is no case T=hold.none; of hold there are: ip_xdp_native" \
+		make check T=hold.none
+	refused "there is nothing to run of: base; without KERNEL=" \
+		make check T=base KERNEL=um
 }
 
 case_source_that_is_none()
@@ -96,6 +100,22 @@ case_missing_tool()
 	sed -i 's/^gcc  /no-such-tool  /' selftests/scripts/deps.sh
 	refused "this needs root once: run 'apt-get update && apt-get install" \
 		make sources
+}
+
+# A test is run in the emulator then, and that is said.
+# @build build/boot/um build/boot/patched build/tools/patched/bpftool build/vm/init
+case_no_user_mode_linux()
+{
+	clone=$(mktemp -d "$top/build/input.XXXXXX")
+	defer rm -rf "$clone"
+	fake bwrap 'echo bwrap: No permissions to create new namespace >&2; exit 1'
+	expect_text "this host cannot run user-mode Linux (bwrap: No permissions to create new namespace): take KERNEL=patched" \
+		plain KERNEL=um "$top/selftests/vm/vm.sh" true
+	plain CHECK_LOGS="$clone/logs" "$top/selftests/run" compat.old_on_old \
+		>"$clone/out" 2>&1 || { cat "$clone/out"; fail "it did not pass"; }
+	grep 'this host cannot run user-mode Linux' "$clone/out"
+	grep '^patched: ok .* compat U5: old_on_old' "$clone/out"
+	expect "the verdict" "1 passed, 0 failed" "$(tail -n 1 "$clone/out")"
 }
 
 run_cases "$@"

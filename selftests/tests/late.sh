@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug patched
+# @long kcsan
 # Arrays that come late, arrays that were emptied already, and readers that
 # stall. S8, S10, S14
 . "$(dirname "$0")/../lib/testing.sh"

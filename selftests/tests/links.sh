@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug patched
+# @long kcsan
 # XDP links: the hold is the attachment's, follows an update, and ends when the
 # attachment does, although the link may stay. S4, S6, S11, S12, S13
 . "$(dirname "$0")/../lib/testing.sh"

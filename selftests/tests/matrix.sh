@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug patched
+# @long kcsan
 # Each kind of attachment by each way out of it. The loader stays: so nothing
 # is emptied, and every reference that the attachment took shows when it is not
 # given back. At last the loader goes, too, and the end of the namespace frees

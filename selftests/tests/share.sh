@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug patched
+# @long kcsan
 # One program on several devices, and a program in its own array. S5, S9
 . "$(dirname "$0")/../lib/testing.sh"
 
