@@ -109,12 +109,12 @@ patient_watchdogs()
 	END
 }
 
-# last_packet WHERE OBJECT TYPE: a frame is in the program, on the other CPU,
+# last_packet WHERE FILE TYPE: a frame is in the program, on the other CPU,
 # while its attachment ends; and, the control, while the last pin of the array
 # goes and nothing holds it.
 last_packet()
 {
-	local where=$1 object=$2 type=$3 hold prog sender ends
+	local where=$1 file=$2 type=$3 hold prog sender ends
 
 	taskset -cp 0 $BASHPID
 	patient_watchdogs
@@ -122,7 +122,7 @@ last_packet()
 	tc qdisc add dev eth0 clsact
 	defer rm -rf "$pins/p" "$pins/m"
 	for hold in hold-maps ''; do
-		bpftool prog loadall "$objs/$object" "$pins/p" type "$type" \
+		bpftool prog loadall "$objs/$file" "$pins/p" type "$type" \
 			pinmaps "$pins/m"
 		case $where in
 		xdp*)

@@ -12,16 +12,16 @@ tools() { PATH=$top/build/tools/$1:$PATH; }
 # load WHERE DEV OBJECT [OPTION]...
 load()
 {
-	local where=$1 dev=$2 object=$objs/$3; shift 3
+	local where=$1 dev=$2 file=$objs/$3; shift 3
 
 	case $where in
 	xdp*)
-		ip -force link set dev "$dev" "$where" obj "$object" "$@"
+		ip -force link set dev "$dev" "$where" obj "$file" "$@"
 		;;
 	*)
 		tc qdisc replace dev "$dev" clsact
 		tc filter replace dev "$dev" "$where" prio 1 handle 1 bpf da \
-			obj "${object/.bpf.o/.tc.bpf.o}" "$@"
+			obj "${file/.bpf.o/.tc.bpf.o}" "$@"
 		;;
 	esac
 }

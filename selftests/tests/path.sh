@@ -103,7 +103,7 @@ each()
 # compiled, to another place, and from FILE. Nothing is written beside it.
 compile()
 (
-	local kernel=$1 source=$2 object=$3 file=${4:-../$2} command
+	local kernel=$1 source=$2 to=$3 file=${4:-../$2} command
 
 	set +x # the commands are long
 	command=$(cd "$kernels/$kernel/${source%/*}" &&
@@ -113,7 +113,7 @@ compile()
 	command=${command#ccache }
 	command="${command/-Wp,-MMD,* -nostdinc/-nostdinc} ${*:5}"
 	cd "$kernels/$kernel"
-	eval "$command -c -o $object $file"
+	eval "$command -c -o $to $file"
 )
 
 # planted SOURCE EXPRESSION: what differs when sed changed SOURCE like that

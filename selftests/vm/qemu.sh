@@ -42,9 +42,9 @@ shell_reads() { :; }
 relay_output() { touch "$run/out" "$run/err"; }
 
 follow_output() {
-	tail -q -n +1 -s 0.1 -f --pid=$guest_pid "$run/out" &
+	tail -q -n +1 -s 0.1 -f --pid="$guest_pid" "$run/out" &
 	helpers+=($!)
-	tail -q -n +1 -s 0.1 -f --pid=$guest_pid "$run/err" >&2 &
+	tail -q -n +1 -s 0.1 -f --pid="$guest_pid" "$run/err" >&2 &
 	helpers+=($!)
 }
 

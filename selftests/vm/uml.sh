@@ -35,7 +35,7 @@ relay_output() {
 	helpers=($!)
 	cat <"$run/console" >"$console" &
 	helpers+=($!)
-	[ $mode != shell ] || return 0
+	[ "$mode" != shell ] || return 0
 	cat <"$run/out" &
 	helpers+=($!)
 	cat <"$run/err" >&2 &

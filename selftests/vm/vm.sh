@@ -65,9 +65,11 @@ printf '%s\0' "$mode" "$rows" "$columns" "$PWD" "$top" "$command" \
 	HOME=/tmp USER=root SHELL=/bin/bash TERM="${TERM:-dumb}" LANG=C.UTF-8 PS1="[$kernel] \\w # " \
 	KERNEL="$kernel" TOOLS="$tools" >"$run/spec"
 touch "$run/status"
+# shellcheck disable=SC2034 # what starts the guest
 cpus=${VM_CPUS:-2}
 memory=${VM_MEM:-$memory}
 append+=" bonding.max_bonds=0 dummy.numdummies=0 ${VM_APPEND:-}"
+# shellcheck disable=SC1091
 case $kernel in
 um*) . "$top/selftests/vm/uml.sh" ;;
 *) . "$top/selftests/vm/qemu.sh" ;;
