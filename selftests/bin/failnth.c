@@ -19,7 +19,6 @@
  */
 #include <bpf/bpf.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,6 +26,7 @@
 #include "../common/common.h"
 
 #define DEADLINE 20 /* seconds */
+#define DEBUGFS	"/sys/kernel/debug/"
 #define TOO_MANY 5000 /* allocations in one system call */
 
 enum { A, B, NONE };
@@ -54,18 +54,6 @@ static long faults, refused, survived, unanswered;
 
 /* ---- faults ------------------------------------------------------------- */
 
-static void tune(const char *path, const char *value)
-{
-	char full[PATH_MAX];
-	int fd;
-
-	snprintf(full, sizeof(full), "/sys/kernel/debug/%s", path);
-	fd = open(full, O_WRONLY);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		err(1, "%s", full);
-	close(fd);
-}
-
 static void set_fault(unsigned int n)
 {
 	char text[16];
@@ -88,13 +76,13 @@ static bool end_fault(void)
 
 static void prepare_faults(void)
 {
-	tune("failslab/ignore-gfp-wait", "N");
-	tune("failslab/cache-filter", "N");
-	tune("failslab/verbose", "0");
-	tune("fail_page_alloc/ignore-gfp-wait", "N");
-	tune("fail_page_alloc/ignore-gfp-highmem", "N");
-	tune("fail_page_alloc/min-order", "0");
-	tune("fail_page_alloc/verbose", "0");
+	write_file(DEBUGFS "failslab/ignore-gfp-wait", "N");
+	write_file(DEBUGFS "failslab/cache-filter", "N");
+	write_file(DEBUGFS "failslab/verbose", "0");
+	write_file(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N");
+	write_file(DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N");
+	write_file(DEBUGFS "fail_page_alloc/min-order", "0");
+	write_file(DEBUGFS "fail_page_alloc/verbose", "0");
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
 	if (fail_nth < 0)
 		err(1, "fail-nth");

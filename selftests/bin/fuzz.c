@@ -22,7 +22,6 @@
  */
 #include <bpf/bpf.h>
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_ether.h>
 #include <sched.h>
@@ -78,11 +77,7 @@ static __u64 chance;
 
 static __u32 rnd(__u32 below)
 {
-	__u64 z = (chance += 0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) % below;
+	return next_random(&chance, below);
 }
 
 static bool one_in(__u32 n)
@@ -599,15 +594,6 @@ static void load(enum bpf_prog_type type, int map, int number)
 	const struct jump jump = { map, 0 };
 
 	to_number(load_jumper(type, "fuzz", &jump, 1, 2, NULL), number);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		err(1, "%s", path);
-	close(fd);
 }
 
 static void set_capabilities(__u32 permitted)

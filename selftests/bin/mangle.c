@@ -6,20 +6,16 @@
  * the headers and tables, where they do most.
  */
 #include <elf.h>
-#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static unsigned long long chance;
+#include "../common/common.h"
+
+static __u64 chance;
 
 static size_t rnd(size_t below)
 {
-	unsigned long long z = (chance += 0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) % below;
+	return next_random(&chance, below);
 }
 
 /* Anywhere, or in the ELF header, a section header, or the start of a section */

@@ -29,7 +29,7 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- system.c: time, CPUs, devices, packets ------------------------------ */
+/* ---- system.c: time, CPUs, files, devices, packets ----------------------- */
 
 /* Monotonic time in seconds */
 double now(void);
@@ -46,6 +46,12 @@ bool nap(double end, unsigned int ms);
 
 /* Runs the calling thread on this CPU only. */
 void run_on_cpu(int cpu);
+
+/* Writes to a file that must exist */
+void write_file(const char *path, const char *text);
+
+/* A number below BELOW, and the next state: splitmix64, the same everywhere */
+__u64 next_random(__u64 *state, __u64 below);
 
 /* The index of a device that must exist */
 int device_index(const char *name);

@@ -13,7 +13,7 @@ newest() { ask ids newest "$@"; }
 load_two()
 {
 	defer rm -f "$pins/entry" "$pins/other"
-	attach -p "$pins/other" load "${object[$1]}"
+	attach -p "$pins/other" load "${object_for[$1]}"
 	newest prog entry && other=$answer
 	newest map jmp && other_jmp=$answer
 	start_loader "$1" -p "$pins/entry" --

@@ -132,13 +132,13 @@ start_agent()
 	exec {to_agent}>&"${AGENT[1]}" {from_agent}<&"${AGENT[0]}"
 }
 
-# An answer may come too late for this request: nobody may take it for the answer
-# to the next one. The next case gets a new agent, see ids.
+# The case fails. The next one has a new agent, because "ids none" comes between.
 no_answer()
 {
 	kill -KILL "$agent_pid" 2>/dev/null || :
 	echo "FAIL: the agent $1"
 	[ $BASHPID = $$ ] || exit 1
+	start_agent
 	return 1
 }
 
@@ -147,17 +147,20 @@ ask()
 {
 	local -
 	set +x
-	local line
+	local line tag=$RANDOM$RANDOM
 	answer=''
 
 	kill -0 "$agent_pid" 2>/dev/null || { no_answer "is dead: $*"; return; }
-	echo "$*" >&"$to_agent"
+	echo "$tag $*" >&"$to_agent"
 	while IFS= read -r -t $((DEADLINE + 10)) -u "$from_agent" line; do
-		[[ $line != '= '* ]] || {
-			[ "$line" = '= 0' ] || echo "$*: $answer" >&2
-			return "${line#= }"
-		}
-		answer+=${answer:+$'\n'}$line
+		case $line in
+		"= $tag 0") return 0 ;;
+		"= $tag "*)
+			echo "$*: $answer" >&2
+			return "${line##* }"
+			;;
+		*) answer+=${answer:+$'\n'}$line ;;
+		esac
 	done
 	no_answer "did not answer within $((DEADLINE + 10)) s, or died: $*"
 }
@@ -214,7 +217,7 @@ add_bond()
 # ---- programs ---------------------------------------------------------------
 
 # What the helpers attach WHERE
-declare -A object=(
+declare -A object_for=(
 	[xdp]=$objs/xdp.bpf.o [xdpgeneric]=$objs/xdp.bpf.o
 	[xdpdrv]=$objs/xdp.bpf.o [xdpoffload]=$objs/xdp.bpf.o
 	[tc]=$objs/tc.bpf.o [ingress]=$objs/tc.bpf.o [egress]=$objs/tc.bpf.o
@@ -227,13 +230,13 @@ attach_tool()
 
 	case $where in
 	xdp*)
-		ip link set dev "$dev" "$where" obj "${object[$where]}" "$@"
+		ip link set dev "$dev" "$where" obj "${object_for[$where]}" "$@"
 		;;
 	*)
 		# which may be there
 		tc qdisc add dev "$dev" clsact 2>/dev/null || :
 		tc filter replace dev "$dev" "$where" prio 1 handle 1 bpf da \
-			obj "${object[$where]}" "$@"
+			obj "${object_for[$where]}" "$@"
 		;;
 	esac
 }
@@ -256,7 +259,7 @@ start_loader()
 	done
 	shift
 	coproc LOADER { exec attach -s "${options[@]}" "$where" \
-				"${object[$where]}" "$@"; }
+				"${object_for[$where]}" "$@"; }
 	# shellcheck disable=SC2153
 	loader=$LOADER_PID fd=${LOADER[0]}
 	defer eval "kill -KILL $loader 2>/dev/null || :"

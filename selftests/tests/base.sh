@@ -103,9 +103,9 @@ case_libbpf_says_so()
 {
 	add_pair eth0
 	expect_text "it lacks XDP_FLAGS_HOLD_PROG_ARRAYS; pin the prog arrays" \
-		attach -h xdp "${object[xdp]}" eth0
+		attach -h xdp "${object_for[xdp]}" eth0
 	expect_text "it lacks TCA_BPF_FLAG_HOLD_MAPS; pin the prog arrays" \
-		attach -h ingress "${object[tc]}" eth0
+		attach -h ingress "${object_for[tc]}" eth0
 	absent prog/xdp ip link show dev eth0
 }
 

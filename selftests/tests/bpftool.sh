@@ -175,10 +175,10 @@ bind()
 {
 	settle
 	has_filled 3 "$prog"
-	expect "the verdict" $PASS "$(verdict "$prog")"
+	says $PASS ids verdict "$prog"
 }
 
-answers() { [ "$(verdict "$1")" = "$2" ]; }
+answers() { ask ids verdict "$1" && [ "$answer" = "$2" ]; }
 no_bind() { until_true "the tail call misses" answers "$prog" $DROP; }
 
 case_prog_bind() { bound bind; }
@@ -271,7 +271,7 @@ case_who_holds_elsewhere()
 	ip netns add elsewhere
 	defer eval "ip netns del elsewhere 2>/dev/null || :"
 	ip -n elsewhere link add eth0 type dummy
-	ip -n elsewhere link set dev eth0 xdpgeneric obj "${object[xdp]}" \
+	ip -n elsewhere link set dev eth0 xdpgeneric obj "${object_for[xdp]}" \
 		hold-maps
 	array=$(map_named jmp)
 	absent hold_maps answer_of "$array"

@@ -13,10 +13,10 @@ every=${CRASH:-9}
 attach_command()
 {
 	case $1 in
-	xdp*) command=(ip link set dev eth0 "$1" obj "${object[$1]}") ;;
+	xdp*) command=(ip link set dev eth0 "$1" obj "${object_for[$1]}") ;;
 	*)
 		command=(tc filter add dev eth0 "$1" prio 1 handle 1 bpf da
-			obj "${object[$1]}")
+			obj "${object_for[$1]}")
 		;;
 	esac
 }
@@ -85,8 +85,8 @@ judge()
 case_ip_native() { each xdpdrv; }
 case_ip_generic() { each xdpgeneric; }
 case_tc() { each ingress; }
-case_libbpf_xdp() { each xdpdrv attach -h -b xdpdrv "${object[xdp]}" eth0; }
-case_libbpf_tc() { each ingress attach -h -b ingress "${object[ingress]}" eth0; }
+case_libbpf_xdp() { each xdpdrv attach -h -b xdpdrv "${object_for[xdp]}" eth0; }
+case_libbpf_tc() { each ingress attach -h -b ingress "${object_for[ingress]}" eth0; }
 
 # A link that its creator did not come to pin ends with it. What it attaches
 # another process has loaded, which goes after it.

@@ -10,7 +10,7 @@
 # load NAME: a program whose jump table only its pin's holders keep
 load()
 {
-	attach -p "$pins/$1" load "${object[xdp]}"
+	attach -p "$pins/$1" load "${object_for[xdp]}"
 	defer rm -f "$pins/$1"
 }
 

@@ -9,7 +9,7 @@
 
 attach_bond()
 {
-	ip link set dev bond7 xdp obj "${object[xdp]}" hold-maps
+	ip link set dev bond7 xdp obj "${object_for[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
 	present hold-maps ip -d link show dev bond7
 }
@@ -43,7 +43,7 @@ case_bond_delete()
 case_bond_without_flag()
 {
 	add_bond
-	ip link set dev bond7 xdp obj "${object[xdp]}"
+	ip link set dev bond7 xdp obj "${object_for[xdp]}"
 	until_true "the array is emptied" emptied "$(entry_id)"
 	ip link set dev bond7 xdp off
 }
@@ -53,12 +53,12 @@ case_netdevsim_native_detach()
 	local sim
 
 	add_netdevsim
-	ip link set dev "$sim" xdpdrv obj "${object[xdp]}"
+	ip link set dev "$sim" xdpdrv obj "${object_for[xdp]}"
 	until_true "the array is emptied without the flag" \
 		emptied "$(entry_id)"
 	ip link set dev "$sim" xdpdrv off
 	ids none
-	ip link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
+	ip link set dev "$sim" xdpdrv obj "${object_for[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
 	ip link set dev "$sim" xdpdrv off
 	ids none
@@ -69,7 +69,7 @@ case_netdevsim_native_device_delete()
 	local sim
 
 	add_netdevsim
-	ip link set dev "$sim" xdpdrv obj "${object[xdp]}" hold-maps
+	ip link set dev "$sim" xdpdrv obj "${object_for[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
 	echo 7 >/sys/bus/netdevsim/del_device
 	ids none
@@ -123,7 +123,7 @@ case_netdevsim_tc_in_both()
 	ethtool -K "$sim" hw-tc-offload on
 	echo Y >"$simfs/bpf_tc_non_bound_accept"
 	tc qdisc add dev "$sim" clsact
-	tc filter add dev "$sim" ingress bpf da obj "${object[tc]}" hold-maps
+	tc filter add dev "$sim" ingress bpf da obj "${object_for[tc]}" hold-maps
 	present 'hold-maps in_hw' tc filter show dev "$sim" ingress
 	stays_full "$(entry_id)" 2
 	tc filter del dev "$sim" ingress
@@ -134,13 +134,13 @@ filter()
 {
 	local prog
 
-	tc filter "$1" "${@:2}" bpf da obj "${object[tc]}"
+	tc filter "$1" "${@:2}" bpf da obj "${object_for[tc]}"
 	prog=$(entry_id)
 	until_true "the array is emptied without the flag" emptied "$prog"
 	case $1 in
 	add) tc filter del "${@:2}" ;;
 	esac
-	tc filter "$1" "${@:2}" bpf da obj "${object[tc]}" hold-maps
+	tc filter "$1" "${@:2}" bpf da obj "${object_for[tc]}" hold-maps
 	until_true "the control is freed" no_prog "$prog"
 }
 
@@ -162,7 +162,7 @@ case_tc_replace_by_handle()
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	tc filter add dev eth0 ingress prio 3 handle 7 bpf da \
-		obj "${object[tc]}" hold-maps
+		obj "${object_for[tc]}" hold-maps
 	first=$(entry_id)
 	stays_full "$first" 2
 	filter replace dev eth0 ingress prio 3 handle 7
@@ -181,7 +181,7 @@ by_priority()
 	tc qdisc add dev eth0 clsact
 	filter add dev eth0 ingress prio 3
 	first=$(entry_id)
-	tc filter "$1" dev eth0 ingress prio 3 bpf da obj "${object[tc]}" \
+	tc filter "$1" dev eth0 ingress prio 3 bpf da obj "${object_for[tc]}" \
 		hold-maps
 	stays_full "$(entry_id)" 2
 	stays_full "$first" 2

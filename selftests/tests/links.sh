@@ -127,7 +127,7 @@ case_update_keeps_tail_calls()
 {
 	add_pair eth0
 	defer rm -f "$pins/entry" "$pins/other" "$pins/link"
-	attach -p "$pins/other" load "${object[xdp]}"
+	attach -p "$pins/other" load "${object_for[xdp]}"
 	start_loader xdpdrv -b -p "$pins/entry" --
 	newest map jmp
 	ask bind "$pins/other" "$answer"

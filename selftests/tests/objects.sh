@@ -29,7 +29,7 @@ load()
 hit() { case $1 in xdp*) echo 2 ;; *) echo 0 ;; esac; }
 missed() { case $1 in xdp*) echo 1 ;; *) echo 2 ;; esac; }
 
-answers() { [ "$(verdict "$1")" = "$2" ]; }
+answers() { ask ids verdict "$1" && [ "$answer" = "$2" ]; }
 
 # dies_and_lives SLOTS OBJECT [OPTION]...: at XDP and at tc its tail calls miss
 # without hold-maps, and hit with it, when its loader is gone
@@ -50,8 +50,7 @@ dies_and_lives()
 		settle
 		prog=$(prog_id "$where" eth0)
 		has_filled "$slots" "$prog"
-		expect "$where: the verdict" "$(hit "$where")" \
-			"$(verdict "$prog")"
+		says "$(hit "$where")" ids verdict "$prog"
 		detach "$where" eth0
 		ids none
 	done
@@ -103,9 +102,10 @@ case_linked_shadow()
 	local kind
 
 	for kind in bpf tc.bpf; do
-		bpftool gen object "$objs/linked.$kind.o" \
+		bpftool gen object "/tmp/linked.$kind.o" \
 			"$objs/shadow.$kind.o" "$objs/table.$kind.o"
 	done
+	objs=/tmp
 	dies_and_lives 2 linked.bpf.o program jump
 }
 

@@ -47,7 +47,7 @@ case_xdp_another_program_expected()
 
 	held_and_pinned xdpdrv
 	defer rm -f "$pins/other"
-	attach -p "$pins/other" load "${object[xdp]}"
+	attach -p "$pins/other" load "${object_for[xdp]}"
 	says "$reason" xdp eth0 "$pins/other" \
 		replace,drv,hold "$pins/other"
 	says "$reason" xdp eth0 "$pins/other" replace,drv \
@@ -77,7 +77,7 @@ case_tc_unknown_bits()
 		unknown,hold,direct
 	still_held ingress
 	# the control: the same request with known bits
-	attach -p "$pins/entry" load "${object[tc]}"
+	attach -p "$pins/entry" load "${object_for[tc]}"
 	tc filter del dev eth0 ingress
 	says_error ok tc eth0 "$pins/entry" hold,direct
 	rm "$pins/entry"

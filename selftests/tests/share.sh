@@ -66,9 +66,9 @@ program_in_its_own_array()
 {
 	local where=$1
 
-	object[xdpdrv]=$objs/self.bpf.o
-	object[xdpgeneric]=$objs/self.bpf.o
-	object[ingress]=$objs/self.tc.bpf.o
+	object_for[xdpdrv]=$objs/self.bpf.o
+	object_for[xdpgeneric]=$objs/self.bpf.o
+	object_for[ingress]=$objs/self.tc.bpf.o
 	add_pair eth0
 	attach_tool "$where" eth0
 	until_true "without the flag the array is emptied" \

@@ -18,7 +18,7 @@ seconds=${SOAK:-$short} every=${EVERY:-2}
 SLACK=${SLACK:-1024}
 where=([0]=xdpdrv [1]=xdpgeneric [2]=ingress [3]=egress)
 
-object=(
+object_for=(
 	[xdp]=$objs/upgrade_xdp.bpf.o
 	[ingress]=$objs/upgrade_tc.bpf.o [egress]=$objs/upgrade_tc.bpf.o
 )
@@ -50,7 +50,7 @@ replace()
 {
 	case $1 in
 	0 | 1) ip -force link set dev "eth$1" "${where[$1]}" \
-		obj "${object[xdp]}" ${hold:+"$hold"} ;;
+		obj "${object_for[xdp]}" ${hold:+"$hold"} ;;
 	2 | 3) attach_tool "${where[$1]}" "eth$1" ${hold:+"$hold"} ;;
 	4) attach_link ;;
 	esac

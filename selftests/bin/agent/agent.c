@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * agent: answers one request per line of its standard input. An answer is lines
- * of text and a last one, "= STATUS". See ask in lib/testing.sh.
+ * agent: answers one request per line of its standard input, "TAG REQUEST". An
+ * answer is lines of text and a last one, "= TAG STATUS". See ask in
+ * lib/testing.sh.
  * agent REQUEST: answers that one and exits with its status.
  *
  *   ids			list all maps, programs and links, one a line
@@ -49,6 +50,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,7 +58,8 @@
 #include "../../common/common.h"
 #include "agent.h"
 
-#define WORDS 256
+#define WORDS	256
+#define TAG	32
 
 static const struct request {
 	const char *name;
@@ -83,6 +86,7 @@ static const struct request {
 
 double deadline = 10;
 static int first_temporary;	/* from this descriptor on all are closed */
+static char *tag;		/* of the request in work, shared with the parent */
 
 void open_memory(void)
 {
@@ -101,9 +105,11 @@ static int answer(char **argv);
 
 static int in_netns(char **argv)
 {
-	int home = open("/proc/self/ns/net", O_RDONLY), netns, ret;
+	int home, netns, ret;
 	char path[64];
 
+	open_memory();
+	home = open("/proc/self/ns/net", O_RDONLY);
 	snprintf(path, sizeof(path), "/run/netns/%s", argv[0]);
 	netns = open(path, O_RDONLY);
 	if (home < 0 || netns < 0 || setns(netns, CLONE_NEWNET))
@@ -135,25 +141,31 @@ static int answer(char **argv)
 	errx(2, "no such request: %s with %d words", argv[0], count);
 }
 
+static void end_answer(int status)
+{
+	printf("= %s %d\n", tag, status);
+	fflush(stdout);
+	tag[0] = 0;
+}
+
 /* Requests are not buffered: whoever reads after this process gets the next. */
 static void work(void)
 {
 	static char line[8192];
 	char *argv[WORDS + 2];
 	ssize_t len;
-	int n, ret;
+	int n;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		err(1, "prctl");
 	while ((len = read(0, line, sizeof(line) - 1)) > 0) {
 		line[len] = 0;
-		argv[n = 0] = strtok(line, " \n");
+		snprintf(tag, TAG, "%s", strtok(line, " \n") ?: "?");
+		argv[n = 0] = strtok(NULL, " \n");
 		while (argv[n] && n < WORDS)
 			argv[++n] = strtok(NULL, " \n");
 		argv[n] = NULL;
-		ret = answer(argv);
-		printf("= %d\n", ret);
-		fflush(stdout);
+		end_answer(answer(argv));
 		close_range(first_temporary, ~0U, 0);
 	}
 }
@@ -163,7 +175,10 @@ static int serve(void)
 	int status;
 	pid_t pid;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || dup2(1, 2) < 0)
+	tag = mmap(NULL, TAG, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tag == MAP_FAILED || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+	    dup2(1, 2) < 0)
 		err(1, "agent");
 	for (;;) {
 		pid = fork();
@@ -177,9 +192,9 @@ static int serve(void)
 			err(1, "waitpid");
 		if (!status)
 			return 0;
-		printf("= %d\n", WIFEXITED(status) ? WEXITSTATUS(status) :
-						     128 + WTERMSIG(status));
-		fflush(stdout);
+		if (tag[0])
+			end_answer(WIFEXITED(status) ? WEXITSTATUS(status) :
+				   128 + WTERMSIG(status));
 	}
 }
 

@@ -13,7 +13,9 @@
 /* Seconds to wait for anything, $DEADLINE */
 extern double deadline;
 
-/* kernel_open(), once in the life of the process */
+/* kernel_open(), once in the life of the process. Its file descriptors stay open:
+ * a request that opens others and needs this calls it before.
+ */
 void open_memory(void);
 
 /* look.c */

@@ -76,12 +76,13 @@ static int read_maps_of(__u32 prog)
 	struct bpf_prog_info info = {
 		.nr_map_ids = ARRAY_SIZE(ids), .map_ids = (unsigned long)ids,
 	};
-	int fd = open_prog(prog);
+	int fd;
 
+	open_memory();
+	fd = open_prog(prog);
 	if (bpf_prog_get_info_by_fd(fd, &info, &len))
 		err(1, "prog %u", prog);
 	close(fd);
-	open_memory();
 	for (i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++)
 		kernel_map(ids[i], &maps[i]);
 	return i;
