@@ -23,7 +23,7 @@
 
 #define LARGEST 8192	/* bytes of a structure */
 #define WINDOW (1UL << 20)	/* of user-mode Linux's memory */
-#define MAX_WINDOWS 8192
+#define MAX_WINDOWS 16384
 
 static int kcore = -1, dev_mem = -1;
 
@@ -33,10 +33,7 @@ static struct {
 	unsigned long start, size, offset;
 } segments[64];
 static size_t nr_segments;
-static unsigned long map_idr, prog_idr;
-/* of user-mode Linux: what it takes for its physical memory */
-static unsigned long physmem, physmem_end, high_physmem;
-
+static unsigned long map_idr, prog_idr, physmem, high_memory;
 
 /* Not with libelf, which takes a file of no size for empty. */
 static void read_segments(void)
@@ -77,23 +74,12 @@ static void read_symbols(void)
 
 	if (!in)
 		err(1, "/proc/kallsyms");
-	while (fgets(line, sizeof(line), in) && !(map_idr && prog_idr &&
-						  physmem &&
-						  high_physmem)) {
-		/* sscanf() is slow, and there are tens of thousands of lines */
-		if (!strstr(line, "_idr") && !strstr(line, "__binary_start") &&
-		    !strstr(line, "high_physmem"))
-			continue;
-		if (sscanf(line, "%lx %*c %255s", &address, name) != 2)
-			continue;
-		if (!strcmp(name, "map_idr"))
-			map_idr = address;
-		else if (!strcmp(name, "prog_idr"))
-			prog_idr = address;
-		else if (!strcmp(name, "__binary_start"))
-			physmem = address & -sysconf(_SC_PAGESIZE);
-		else if (!strcmp(name, "high_physmem"))
-			high_physmem = address;
+	while (fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = 0;
+		name = strrchr(line, ' ');
+		for (i = 0; name && i < ARRAY_SIZE(wanted); i++)
+			if (!strcmp(name + 1, wanted[i].name))
+				*wanted[i].at = strtoul(line, NULL, 16);
 	}
 	fclose(in);
 	if (!map_idr || !prog_idr)
@@ -192,39 +178,31 @@ static void read_layout(void)
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* On user-mode Linux, /proc/kcore tells of no segments, and an address is read
- * at its distance from the start of the memory. Only what is beyond the memory,
- * the vmalloc area, can be read so.
- */
-static bool read_kcore(unsigned long from, void *to, size_t size)
+static bool read_kcore(unsigned long from, void *to, size_t size, bool *there)
 {
-	unsigned long offset = from - physmem;
 	size_t i;
 
-	for (i = 0; !physmem; i++) {
-		if (i == nr_segments)
-			return false;
-		offset = from - segments[i].start;
-		if (from >= segments[i].start && offset < segments[i].size) {
-			offset += segments[i].offset;
+	for (i = 0; i < nr_segments; i++)
+		if (from >= segments[i].start &&
+		    from - segments[i].start < segments[i].size)
 			break;
-		}
-	}
-	return pread(kcore, to, size, offset) == (ssize_t)size;
+	*there = i < nr_segments;
+	return *there && pread(kcore, to, size, from - segments[i].start +
+			       segments[i].offset) == (ssize_t)size;
 }
 
-/* Mapped once, window by window: all of it at once takes a second. */
+/* Each window is mapped when it is first needed, and stays. */
 static const unsigned char *map_window(size_t i)
 {
 	static const unsigned char *windows[MAX_WINDOWS];
-	size_t end = physmem_end - physmem;
+	size_t left = high_memory - physmem - i * WINDOW;
 	void *at;
 
 	if (i >= MAX_WINDOWS)
 		errx(1, "the guest has too much memory");
 	if (!windows[i]) {
-		at = mmap(NULL, end - i * WINDOW < WINDOW ? end % WINDOW :
-			  WINDOW, PROT_READ, MAP_SHARED, dev_mem, i * WINDOW);
+		at = mmap(NULL, left < WINDOW ? left : WINDOW, PROT_READ,
+			  MAP_SHARED, dev_mem, i * WINDOW);
 		if (at == MAP_FAILED)
 			err(1, "/dev/mem");
 		windows[i] = at;
@@ -232,40 +210,38 @@ static const unsigned char *map_window(size_t i)
 	return windows[i];
 }
 
-static void read_memory(size_t from, unsigned char *to, size_t size)
+static bool read_dev_mem(unsigned long from, void *to, size_t size)
 {
-	size_t skip = from % WINDOW, n = WINDOW - skip;
+	size_t skip = (from - physmem) % WINDOW, n = WINDOW - skip;
 
+	if (!physmem || from < physmem || from >= high_memory ||
+	    size > high_memory - from)
+		return false;
 	if (n > size)
 		n = size;
-	memcpy(to, map_window(from / WINDOW) + skip, n);
-	if (n < size)
-		memcpy(to + n, map_window(from / WINDOW + 1), size - n);
+	memcpy(to, map_window((from - physmem) / WINDOW) + skip, n);
+	return n == size || read_dev_mem(from + n, to + n, size - n);
 }
 
 /* Objects: what was allocated */
 static bool read_object(unsigned long from, void *to, size_t size)
 {
-	if (from < physmem || from + size > physmem_end)
-		return read_kcore(from, to, size);
-	read_memory(from - physmem, to, size);
-	return true;
+	bool there;
+
+	return read_kcore(from, to, size, &there) ||
+	       (!there && read_dev_mem(from, to, size));
 }
 
 /* Static variables of the kernel */
 static void read_image(unsigned long from, void *to, size_t size)
 {
-	if (physmem ? pread(dev_mem, to, size, from - physmem) !=
-		      (ssize_t)size : !read_kcore(from, to, size))
-		errx(1, "the kernel's memory at %#lx cannot be read", from);
-}
+	bool there;
 
-static void open_memory(void)
-{
-	dev_mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
-	if (dev_mem < 0)
-		err(1, "/dev/mem");
-	read_image(high_physmem, &physmem_end, sizeof(physmem_end));
+	if (read_kcore(from, to, size, &there) ||
+	    (!there && physmem &&
+	     pread(dev_mem, to, size, from - physmem) == (ssize_t)size))
+		return;
+	errx(1, "the kernel's memory at %#lx cannot be read", from);
 }
 
 static bool read_struct(unsigned long from, void *to, int which)
@@ -353,7 +329,7 @@ void kernel_open(void)
 	read_symbols();
 	read_layout();
 	if (physmem)
-		open_memory();
+		open_dev_mem();
 }
 
 bool kernel_map(__u32 id, struct kernel_map *map)

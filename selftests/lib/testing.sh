@@ -125,7 +125,8 @@ figure() { echo "# $*"; }
 # bin/agent/agent.c: starting one for each takes most of a case's time.
 start_agent()
 {
-	coproc AGENT { exec agent; }
+	answers=/run/agent.$$
+	coproc AGENT { exec agent serve $answers; }
 	# shellcheck disable=SC2153
 	agent_pid=$AGENT_PID
 	# those of a coproc are not there in the subshell of a case
@@ -138,6 +139,7 @@ no_answer()
 	kill -KILL "$agent_pid" 2>/dev/null || :
 	echo "FAIL: the agent $1"
 	[ $BASHPID = $$ ] || exit 1
+	wait "$agent_pid" 2>/dev/null || :
 	start_agent
 	return 1
 }
@@ -147,20 +149,20 @@ ask()
 {
 	local -
 	set +x
-	local line tag=$RANDOM$RANDOM
-	answer=''
+	local status='' tag=$RANDOM$RANDOM
 
 	kill -0 "$agent_pid" 2>/dev/null || { no_answer "is dead: $*"; return; }
 	echo "$tag $*" >&"$to_agent"
-	while IFS= read -r -t $((DEADLINE + 10)) -u "$from_agent" line; do
-		case $line in
-		"= $tag 0") return 0 ;;
-		"= $tag "*)
-			echo "$*: $answer" >&2
-			return "${line##* }"
-			;;
-		*) answer+=${answer:+$'\n'}$line ;;
-		esac
+	while read -r -t $((DEADLINE + 10)) -u "$from_agent"; do
+		IFS= read -r -d '' answer <"$answers" || :
+		status=${answer##*"= $tag "}
+		# or the end of an answer that nobody waited for
+		[ "$status" != "$answer" ] || continue
+		answer=${answer%"= $tag $status"}
+		answer=${answer%$'\n'}
+		status=${status%$'\n'}
+		[ "$status" = 0 ] || echo "$*: $answer" >&2
+		return "$status"
 	done
 	no_answer "did not answer within $((DEADLINE + 10)) s, or died: $*"
 }

@@ -41,7 +41,7 @@ only_the_hold_is_left()
 	kill_loader
 	stays_full "$entry" 1
 	remove_devices
-	ids none "$DEADLINE"
+	ids none
 }
 
 # set_xdp PROGRAM FLAGS [EXPECTED]: succeeds

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * agent: answers one request per line of its standard input, "TAG REQUEST". An
- * answer is lines of text and a last one, "= TAG STATUS". See ask in
- * lib/testing.sh.
+ * agent serve FILE: answers one request per line of its standard input, "TAG
+ * REQUEST". An answer is the content of FILE, lines of text and a last one,
+ * "= TAG STATUS", and an empty line of standard output says that it is complete:
+ * bash reads a pipe by single bytes. See ask in lib/testing.sh.
+ *
  * agent REQUEST: answers that one and exits with its status.
  *
  *   ids			list all maps, programs and links, one a line
@@ -86,6 +88,7 @@ static const struct request {
 
 double deadline = 10;
 static int first_temporary;	/* from this descriptor on all are closed */
+static int done = 3;		/* where the end of an answer is said */
 static char *tag;		/* of the request in work, shared with the parent */
 
 void open_memory(void)
@@ -146,6 +149,8 @@ static void end_answer(int status)
 	printf("= %s %d\n", tag, status);
 	fflush(stdout);
 	tag[0] = 0;
+	if (write(done, "\n", 1) != 1)
+		exit(0);
 }
 
 /* Requests are not buffered: whoever reads after this process gets the next. */
@@ -160,6 +165,8 @@ static void work(void)
 		err(1, "prctl");
 	while ((len = read(0, line, sizeof(line) - 1)) > 0) {
 		line[len] = 0;
+		if (ftruncate(1, 0))
+			err(1, "the answer");
 		snprintf(tag, TAG, "%s", strtok(line, " \n") ?: "?");
 		argv[n = 0] = strtok(NULL, " \n");
 		while (argv[n] && n < WORDS)
@@ -170,15 +177,22 @@ static void work(void)
 	}
 }
 
-static int serve(void)
+static int serve(const char *file)
 {
-	int status;
+	int status, fd;
 	pid_t pid;
+
+	close_range(done, ~0U, 0);
+	fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+	if (fd < 0 || dup2(1, done + 1) < 0 || dup2(fd, 1) < 0 ||
+	    dup2(fd, 2) < 0 || dup2(done + 1, done) < 0)
+		err(1, "%s", file);
+	close(done + 1);
+	first_temporary = done + 1;
 
 	tag = mmap(NULL, TAG, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (tag == MAP_FAILED || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
-	    dup2(1, 2) < 0)
+	if (tag == MAP_FAILED || prctl(PR_SET_PDEATHSIG, SIGKILL))
 		err(1, "agent");
 	for (;;) {
 		pid = fork();
@@ -204,9 +218,7 @@ int main(int argc, char **argv)
 
 	if (seconds)
 		deadline = atof(seconds);
-	if (argc > 1)
-		return answer(argv + 1);
-	first_temporary = 3;
-	close_range(first_temporary, ~0U, 0);
-	return serve();
+	if (argc == 3 && !strcmp(argv[1], "serve"))
+		return serve(argv[2]);
+	return answer(argv + 1);
 }
