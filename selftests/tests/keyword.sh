@@ -7,15 +7,18 @@
 # are full while it is shown.
 . "$(dirname "$0")/../lib/testing.sh"
 
-# in_json WANTED COMMAND...: every "hold_maps" in what COMMAND prints
+# in_json COMMAND...: each of these prints JSON with one "hold_maps", which is true
 in_json()
 {
-	local wanted=$1 seen; shift
+	local command seen
 
-	"$@" >/tmp/json
-	seen=$(jq -r '[.. | objects | select(has("hold_maps")).hold_maps] |
-		join(" ")' /tmp/json)
-	expect "hold_maps in '$*'" "$wanted" "$seen"
+	for command; do
+		$command
+	done >/tmp/json
+	seen=$(jq -c '[.. | objects | select(has("hold_maps")).hold_maps]' \
+		/tmp/json)
+	expect "hold_maps in what these print: $*" \
+		"$(printf '[true]\n%.0s' "$@")" "$seen"
 }
 
 shown_xdp()
@@ -25,9 +28,8 @@ shown_xdp()
 	present "id $prog * hold-maps" ip link show dev eth0
 	present "id $prog * hold-maps" ip -d link show dev eth0
 	present "id $prog * hold-maps" ip -o link show dev eth0
-	in_json true ip -j link show dev eth0
-	in_json true ip -j -d link show dev eth0
-	in_json true ip -j -p link show dev eth0
+	in_json "ip -j link show dev eth0" "ip -j -d link show dev eth0" \
+		"ip -j -p link show dev eth0"
 }
 
 not_shown_xdp()
@@ -44,7 +46,8 @@ ip_takes()
 	local mode=$1 without; shift
 
 	ip -force link set dev eth0 "$mode" "$@"
-	shown_xdp "$(prog_id "$mode" eth0)"
+	ask ids on eth0 "$mode"
+	shown_xdp "$answer"
 	filled_on 2 "$mode" eth0
 	without=("${@/#hold-maps/}")
 	# shellcheck disable=SC2068 # the empty one goes
@@ -151,8 +154,8 @@ tc_takes()
 
 	tc filter replace dev eth0 ingress prio 1 handle 1 bpf "$@"
 	present hold-maps tc filter show dev eth0 ingress
-	in_json true tc -j filter show dev eth0 ingress
-	in_json true tc -j -p -d filter show dev eth0 ingress
+	in_json "tc -j filter show dev eth0 ingress" \
+		"tc -j -p -d filter show dev eth0 ingress"
 	filled_on 2 ingress eth0
 	without=("${@/#hold-maps/}")
 	# shellcheck disable=SC2068 # the empty one goes
