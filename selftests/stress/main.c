@@ -308,6 +308,8 @@ static void setup(void)
 
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		err(1, "setup");
+	/* only the first namespace has this */
+	sh->dispatcher = !access("/proc/sys/net/core/bpf_jit_enable", F_OK);
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("stress", "/sys", "sysfs", 0, NULL) ||
@@ -321,7 +323,6 @@ static void setup(void)
 	if (sh->counts < 0)
 		err(1, "counts");
 	state_open();
-	sh->dispatcher = !access("/proc/sys/net/core/bpf_jit_enable", F_OK);
 	libbpf_set_print(NULL); /* many requests are meant to fail */
 }
 
