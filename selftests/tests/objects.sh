@@ -81,6 +81,9 @@ case_built_in_legacy()
 
 # Several entry programs; one beside does not verify. A program and a shared
 # subprogram, and an array that the chosen one does not use.
+# a tail call in a subprogram
+# @all patched
+# @needs jit
 case_several_own() { dies_and_lives 2 several.bpf.o program uses_own; }
 case_several_shared() { dies_and_lives 2 several.bpf.o program uses_shared; }
 
@@ -171,6 +174,9 @@ nothing_lost()
 	[ "$(wc -l <<<"$patched")" -ge "$(wc -l <<<"$stock")" ]
 }
 
+# iproute2's examples print into the trace.
+# @all patched
+# @needs tracing
 case_nothing_lost()
 {
 	nothing_lost base patched plain:xdpdrv plain:ingress \
@@ -179,6 +185,8 @@ case_nothing_lost()
 		example_bpf_map_in_map:ingress example_bpf_shared:ingress
 }
 
+# @all patched
+# @needs tracing
 case_nothing_lost_built_in()
 {
 	nothing_lost base-nolibbpf patched-nolibbpf \
