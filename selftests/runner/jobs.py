@@ -52,7 +52,7 @@ class Job:
 
     @property
     def cpus(self):
-        return max(part.test.cpus for part in self.parts)
+        return min(KERNELS[self.kernel].cpus, max(part.test.cpus for part in self.parts))
 
     @property
     def timeout(self):

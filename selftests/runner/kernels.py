@@ -12,6 +12,7 @@ class Kernel:
     boot: int = 0       # seconds until its guest is there, and for its last look
     seconds: int = 4    # what a case takes about, before it has been timed
     uml: bool = False
+    cpus: int = 8       # that it can have
 
 
 # jit: the JIT and what only it can do: subprograms and callbacks, the XDP dispatcher, trampolines.
@@ -21,9 +22,9 @@ NEEDS = {'jit', 'tracing', 'faults'}
 
 KERNELS = {kernel.name: kernel for kernel in (
     Kernel('host', True, frozenset({'faults'}), memory=0, seconds=10),
-    Kernel('um-base', False, frozenset(NEEDS), uml=True),
-    Kernel('um', True, frozenset(NEEDS), uml=True),
-    Kernel('um-debug', True, frozenset({'jit', 'tracing'}), memory=2300, boot=10, seconds=8, uml=True),
+    Kernel('um-base', False, frozenset(NEEDS), uml=True, cpus=4),
+    Kernel('um', True, frozenset(NEEDS), uml=True, cpus=4),
+    Kernel('um-debug', True, frozenset({'jit', 'tracing'}), memory=2300, boot=10, seconds=8, uml=True, cpus=2),
     Kernel('base', False, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('patched', True, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('debug', True, memory=2300, boot=60, seconds=40),

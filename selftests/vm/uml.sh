@@ -6,6 +6,11 @@
 # Root in the guest could mount hostfs writable, and its kernel may do what the invoking user may: so all of it runs in a
 # sandbox without a network, in which nothing but the guest's run directory can be written to.
 
+# KASAN saves the stack of each CPU that starts, and user-mode Linux walks it beyond the end of the host's thread: what is
+# there can be read for the second CPU, and is the guard page of another thread for the third.
+[ "$kernel" != um-debug ] || [ "$cpus" -le 2 ] ||
+	die "VM_CPUS=$cpus: um-debug can have 2 CPUs at most, take KERNEL=um for more."
+
 # With seccomp the guest's processes enter their kernel by a signal, and there can be several CPUs.
 seccomp=on
 
@@ -53,7 +58,11 @@ another_way() { [ $seccomp = on ] && grep -q SECCOMP "$run/start" && seccomp=off
 
 # What ends before the kernel has its console ends because of the host.
 cannot_run() {
-	[ ! -s "$console" ] || return 0
+	if [ -s "$console" ]; then return; fi
+	if grep -q 'Kernel panic' "$run/start"; then
+		cp "$run/start" "$console"
+		return
+	fi
 	case $kernel in um) kernel=patched ;; *) kernel=${kernel#um-} ;; esac
 	say "vm: this host cannot run user-mode Linux ($(tail -n 1 "$run/start")): take KERNEL=$kernel."
 	exit 126
