@@ -80,7 +80,7 @@ def plan(chosen, seconds):
         parts.sort(key=lambda part: -part.seconds)
         shared = []
         for part in parts:
-            fits = next((job for job in shared if job.seconds + part.seconds <= max(LIMIT, 4 * KERNELS[kernel].boot)), None)
+            fits = next((job for job in shared if job.seconds + part.seconds <= max(LIMIT, 12 * KERNELS[kernel].boot)), None)
             if fits and KERNELS[kernel].boot and not part.test.alone:
                 fits.parts.append(part)
                 continue

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# @all um um-debug
+# @all um
 # The loader dies at a system call, at each of them in turn: either nothing is
 # attached and nothing is left, or all of it works. S3, S5, U2
 #

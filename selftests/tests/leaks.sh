@@ -154,7 +154,7 @@ case_asan_ip()
 		clean works ip -d link show dev eth0
 		clean works ip -j -d link show dev eth0
 	done
-	xdp works xdp obj "$objs/several.bpf.o" program uses_own hold-maps
+	xdp works xdp obj "$objs/several.bpf.o" program uses_shared hold-maps
 	xdp works xdp off
 	clean works ip link add eth1 xdp obj "$objs/xdp.bpf.o" hold-maps type veth
 	clean works ip link del eth1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# @all um um-debug
+# @all um
 # The flag set and cleared ten thousand times, and a thousand attachments of
 # one program: every reference is given back, and no memory is lost. S4, S7, S9
 . "$(dirname "$0")/../lib/testing.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# @all um um-debug
+# @all um-debug
 # Attachments that hold, with packets through all of them on every CPU, for a
 # while in which they are replaced in turn by loaders that exit at once: no tail
 # call is missed, there are as many BPF objects each time, and the second half
