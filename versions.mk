@@ -26,5 +26,5 @@ MIN_QEMU := 7.0
 NEW_LLVM := 19
 
 # Gigabytes: what a full build needs, and the two downloads.
-DISK_BUILD := 10
+DISK_BUILD := 14
 DISK_CACHE := 1

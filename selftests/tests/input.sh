@@ -88,7 +88,7 @@ case_full_disk()
 {
 	new_clone
 	fake df 'echo x; echo /dev/x 9 9 2000000 9% /'
-	expect_text "needs 10 GB free under" plain make sources
+	expect_text "needs 14 GB free under" plain make sources
 	[ ! -e build/src/linux ] || fail "half a tree is left behind"
 }
 
