@@ -3,8 +3,7 @@
 # @check um-base
 # @alone
 # The control of late.sh's opened_while_emptied: the unpatched kernel leaks the
-# map. What it leaks stays until the guest ends, so selftests/run has what says
-# left_over= come last.
+# map. What it leaks stays until the guest ends, so it has a guest of its own.
 . "$(dirname "$0")/../lib/testing.sh"
 
 # shellcheck disable=SC2034 # read by run_case

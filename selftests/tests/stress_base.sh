@@ -5,8 +5,7 @@
 # @alone
 # The model is about the kernel and not about the patches: without the flag the
 # unpatched kernel agrees with it, too, but for the maps that a second clear
-# leaks. Those stay until the guest ends, so this comes after what needs a clean
-# one.
+# leaks. Those stay until the guest ends, so this has a guest of its own.
 . "$(dirname "$0")/../lib/testing.sh"
 
 # shellcheck disable=SC2034 # read by run_case
