@@ -86,20 +86,13 @@ static struct bpf_object *load(const char *path, __u32 flags)
 	return obj;
 }
 
-static int program_fd(struct bpf_object *obj, const char *name)
-{
-	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
-
-	return bpf_program__fd(prog);
-}
-
 int main(int argc, char **argv)
 {
 	bool hold = false, bind = false, stay = false;
 	const char *pin = NULL, *where;
 	__u32 flags = 0;
 	struct bpf_object *obj;
-	int opt, fd, i;
+	int opt, fd, map, i;
 
 	while ((opt = getopt(argc, argv, "hbsfp:")) != -1) {
 		switch (opt) {
@@ -127,11 +120,9 @@ int main(int argc, char **argv)
 
 	where = argv[optind];
 	obj = load(argv[optind + 1], flags);
-	fd = program_fd(obj, "entry");
-	if (bind &&
-	    bpf_prog_bind_map(fd, bpf_object__find_map_fd_by_name(obj,
-								  "jmp_deep"),
-			      NULL))
+	fd = bpf_program__fd(bpf_object__find_program_by_name(obj, "entry"));
+	map = bpf_object__find_map_fd_by_name(obj, "jmp_deep");
+	if (bind && bpf_prog_bind_map(fd, map, NULL))
 		err(1, "bpf_prog_bind_map");
 	if (pin && bpf_obj_pin(fd, pin))
 		err(1, "%s", pin);

@@ -44,10 +44,9 @@ static int see(const struct nlmsghdr *nlh, void *data)
 		seen->longest = nlh->nlmsg_len;
 	if (!link)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
-		if (mnl_attr_get_type(attr) == IFLA_XDP &&
-		    mnl_attr_get_len(attr) > seen->xdp)
-			seen->xdp = mnl_attr_get_len(attr);
+	attr = nl_find(nlh, sizeof(struct ifinfomsg), IFLA_XDP);
+	if (attr && mnl_attr_get_len(attr) > seen->xdp)
+		seen->xdp = mnl_attr_get_len(attr);
 	return MNL_CB_OK;
 }
 

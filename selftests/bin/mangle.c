@@ -11,32 +11,25 @@
 
 #include "../common/common.h"
 
-static __u64 chance;
-
-static size_t rnd(size_t below)
-{
-	return next_random(&chance, below);
-}
-
 /* Anywhere, or in the ELF header, a section header, or the start of a section */
 static size_t place(const Elf64_Ehdr *header, size_t size)
 {
 	const Elf64_Shdr *section;
 	size_t at;
 
-	switch (rnd(4)) {
+	switch (draw(4)) {
 	case 0:
-		return rnd(sizeof(*header));
+		return draw(sizeof(*header));
 	case 1:
 		return header->e_shoff +
-		       rnd(header->e_shnum * sizeof(Elf64_Shdr));
+		       draw(header->e_shnum * sizeof(Elf64_Shdr));
 	case 2:
 		section = (void *)header + header->e_shoff;
-		section += rnd(header->e_shnum);
-		at = section->sh_offset + rnd(64);
-		return at < size ? at : rnd(size);
+		section += draw(header->e_shnum);
+		at = section->sh_offset + draw(64);
+		return at < size ? at : draw(size);
 	default:
-		return rnd(size);
+		return draw(size);
 	}
 }
 
@@ -61,24 +54,24 @@ int main(int argc, char **argv)
 	if (size < sizeof(Elf64_Ehdr) || size == sizeof(from))
 		errx(1, "%s: %zu bytes", argv[1], size);
 	memcpy(to, from, size);
-	chance = strtoull(argv[3], NULL, 0);
+	seed_random(strtoull(argv[3], NULL, 0), 0);
 
-	for (n = 1 + rnd(4); n; n--) {
+	for (n = 1 + draw(4); n; n--) {
 		/* of the whole one, also when its headers are broken by now */
 		at = place((void *)from, size);
-		switch (rnd(3)) {
+		switch (draw(3)) {
 		case 0:
-			to[at] ^= 1 << rnd(8);
+			to[at] ^= 1 << draw(8);
 			break;
 		case 1:
-			to[at] = rnd(256);
+			to[at] = draw(256);
 			break;
 		default:
-			memcpy(to + at, &words[rnd(10)], 1 << rnd(4));
+			memcpy(to + at, &words[draw(ARRAY_SIZE(words))], 1 << draw(4));
 		}
 	}
-	if (!rnd(4))
-		size = rnd(size);
+	if (!draw(4))
+		size = draw(size);
 	file = fopen(argv[2], "w");
 	if (!file || fwrite(to, 1, size, file) != size || fclose(file))
 		err(1, "%s", argv[2]);

@@ -27,7 +27,7 @@
 #define EXIT()		((struct bpf_insn){ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 })
 
 struct code {
-	struct bpf_insn insn[96];
+	struct bpf_insn insn[256];
 	int n;
 };
 

@@ -50,8 +50,18 @@ void run_on_cpu(int cpu);
 /* Writes to a file that must exist */
 void write_file(const char *path, const char *text);
 
-/* A number below BELOW, and the next state: splitmix64, the same everywhere */
-__u64 next_random(__u64 *state, __u64 below);
+/*
+ * Pseudo-random numbers of this process, the same everywhere. SEED and NUMBER
+ * select the sequence. draw() returns a number below BELOW, one_in() is true once
+ * in N times, and PICK() is one of its arguments, all of which are evaluated.
+ */
+void seed_random(__u64 seed, __u64 number);
+__u32 draw(__u32 below);
+#define one_in(n) (!draw(n))
+#define PICK(...) ({							\
+	const __u32 from[] = { __VA_ARGS__ };				\
+	from[draw(ARRAY_SIZE(from))];					\
+})
 
 /* The index of a device that must exist */
 int device_index(const char *name);
@@ -71,6 +81,19 @@ bool send_frame(int socket, int ifindex, unsigned char source, int flags);
  */
 int send_burst(int socket, const int *ifindex, int count, unsigned char source,
 	       int flags);
+
+/*
+ * From senders_start() to senders_stop(), one process on each CPU, of this
+ * niceness and at most MAX_SENDERS of them, sends a frame out of each of these
+ * devices every millisecond, or fewer where queues are full. An index of 0 is no
+ * device. The array may be in shared memory, and change.
+ *
+ * senders_stop() stores how many frames each process sent, and returns how many
+ * processes there were.
+ */
+#define MAX_SENDERS 8
+void senders_start(const int *ifindex, int count, int niceness);
+int senders_stop(__u64 sent[MAX_SENDERS]);
 
 /* ---- bpf.c: maps and programs -------------------------------------------- */
 
@@ -146,6 +169,9 @@ struct tcmsg *nl_put_tc(struct nlmsghdr *nlh, int ifindex, __u32 parent,
  */
 void nl_put_xdp(struct nlmsghdr *nlh, int fd, __u32 flags, int expected);
 
+/* A request to add clsact to the device, or to delete it */
+struct nlmsghdr *nl_clsact_request(int ifindex, bool add);
+
 /* The kind and the options of a bpf filter, after nl_put_tc(). The second one is
  * for a classic program, which accepts everything.
  */
@@ -164,14 +190,38 @@ void nl_end_veth(struct nlmsghdr *nlh, struct nl_nests nests);
 /*
  * Sends the request, calls ANSWER (which may be NULL) for each message before the
  * final acknowledgment, and returns 0 or the negative error number that the
- * kernel answered; -EINTR means that a dump is inconsistent. nl_message() is the
- * text of the extended ack, also that of a warning, or "" if there was none; it
- * is valid until the next request.
+ * kernel answered or that sending failed with, or 1 if the answer is lost because
+ * the kernel could not allocate it; -EINTR means that a dump is inconsistent.
+ * nl_message() is the text of the extended ack, also that of a warning, or "" if
+ * there was none; it is valid until the next request.
  */
 typedef void (*nl_answer_fn)(const struct nlmsghdr *nlh, void *data);
 int nl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, nl_answer_fn answer,
 	    void *data);
 const char *nl_message(void);
+
+/* Fails with WHAT and the reason unless RET, which nl_talk() returned, is 0. */
+void nl_must(int ret, const char *what);
+
+/* Sends SIZE bytes as they are, which need not be valid messages. Returns the
+ * first error in the answers, otherwise 0, or 1 if there was no answer.
+ */
+int nl_talk_raw(struct mnl_socket *nl, const void *data, size_t size);
+
+/* The last attribute of this type, or NULL: of a message, after a header of this
+ * size, or of those that an attribute contains
+ */
+const struct nlattr *nl_find(const struct nlmsghdr *nlh, size_t header,
+			     int type);
+const struct nlattr *nl_find_in(const struct nlattr *nest, int type);
+
+/* Requests about devices, which return what nl_talk() does. The peer of a new
+ * veth device is created in this network namespace, or in the same one for -1.
+ */
+int nl_add_veth(struct mnl_socket *nl, const char *name, int ifindex,
+		const char *peer, int peer_ifindex, int peer_netns);
+int nl_delete_link(struct mnl_socket *nl, int ifindex);
+int nl_set_up(struct mnl_socket *nl, int ifindex);
 
 /* What the kernel reports about a program that is attached to a device */
 struct attachment {
@@ -184,12 +234,12 @@ struct attachment {
 /* What an RTM_NEWLINK or RTM_NEWTFILTER message reports */
 struct attachment nl_attachment(const struct nlmsghdr *nlh);
 
-/* XDP on a device that exists; the bpf filter with preference 1 and this handle
- * at clsact's ingress, where neither needs to exist
- */
+/* What is reported in answer to this request; returns what nl_talk() does. */
+int nl_query(struct mnl_socket *nl, struct nlmsghdr *nlh,
+	     struct attachment *seen);
+
+/* XDP on a device that exists */
 struct attachment nl_query_xdp(struct mnl_socket *nl, int ifindex);
-struct attachment nl_query_filter(struct mnl_socket *nl, int ifindex,
-				  __u32 handle);
 
 /* The bpf filters at PARENT, at most MAX of them. Returns how many there are. */
 int nl_list_filters(struct mnl_socket *nl, int ifindex, __u32 parent,
@@ -226,6 +276,9 @@ struct kernel_prog {
 };
 
 void kernel_open(void);
+
+/* Whether this kernel has holds, which the unpatched one lacks */
+bool kernel_has_holds(void);
 
 /* Returns false, with everything but the id 0, if there is no such object. */
 bool kernel_map(__u32 id, struct kernel_map *map);

@@ -332,6 +332,11 @@ void kernel_open(void)
 		open_dev_mem();
 }
 
+bool kernel_has_holds(void)
+{
+	return members[P_HOLDS].size;
+}
+
 bool kernel_map(__u32 id, struct kernel_map *map)
 {
 	unsigned long at = find_entry(map_idr, id);
@@ -366,7 +371,7 @@ bool kernel_prog(__u32 id, struct kernel_prog *prog)
 	prog->type = get(object, P_TYPE);
 	memcpy(prog->name, aux + members[P_NAME].at, sizeof(prog->name));
 	prog->refs = get(aux, P_REFS);
-	prog->holds = members[P_HOLDS].size ? (__s64)get(aux, P_HOLDS) : -1;
+	prog->holds = kernel_has_holds() ? (__s64)get(aux, P_HOLDS) : -1;
 	prog->maps = get(aux, P_MAPS);
 	return true;
 }

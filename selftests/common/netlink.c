@@ -7,7 +7,8 @@
 
 #include "common.h"
 
-static char message[512];
+static char message[512];	/* of the last extended ack */
+static char received[1 << 17];
 
 struct mnl_socket *nl_open(void)
 {
@@ -70,6 +71,17 @@ void nl_put_xdp(struct nlmsghdr *nlh, int fd, __u32 flags, int expected)
 	mnl_attr_nest_end(nlh, nest);
 }
 
+struct nlmsghdr *nl_clsact_request(int ifindex, bool add)
+{
+	struct nlmsghdr *nlh;
+
+	nlh = nl_request(add ? RTM_NEWQDISC : RTM_DELQDISC,
+			 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	nl_put_tc(nlh, ifindex, TC_H_CLSACT, 0, TC_H_MAKE(TC_H_CLSACT, 0));
+	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
+	return nlh;
+}
+
 static struct nlattr *begin_bpf(struct nlmsghdr *nlh, __u32 flags,
 				__u32 gen_flags)
 {
@@ -123,36 +135,39 @@ void nl_end_veth(struct nlmsghdr *nlh, struct nl_nests nests)
 
 /* ---- answers ------------------------------------------------------------- */
 
+/* The last one, because that is what the kernel takes from a request. */
 static const struct nlattr *find(const struct nlattr *from, size_t size,
 				 int type)
 {
-	const struct nlattr *attr;
+	const struct nlattr *attr, *found = NULL;
 
-	for (attr = from; mnl_attr_ok(attr, (char *)from + size - (char *)attr);
-	     attr = mnl_attr_next(attr))
+	mnl_attr_for_each_payload(from, size)
 		if (mnl_attr_get_type(attr) == type)
-			return attr;
-	return NULL;
+			found = attr;
+	return found;
 }
 
-/* The attribute behind a header of SKIP bytes */
-static const struct nlattr *find_behind(const struct nlmsghdr *nlh, size_t skip,
-					int type)
+const struct nlattr *nl_find(const struct nlmsghdr *nlh, size_t header, int type)
 {
 	size_t size = mnl_nlmsg_get_payload_len(nlh);
 
-	skip = MNL_ALIGN(skip);
-	return size < skip ? NULL :
-	       find(mnl_nlmsg_get_payload_offset(nlh, skip), size - skip, type);
+	header = MNL_ALIGN(header);
+	return size < header ? NULL :
+	       find(mnl_nlmsg_get_payload_offset(nlh, header), size - header,
+		    type);
+}
+
+const struct nlattr *nl_find_in(const struct nlattr *nest, int type)
+{
+	return find(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest),
+		    type);
 }
 
 /* An 8 or 32 bit number */
 static __u32 find_number(const struct nlattr *nest, int type)
 {
-	const struct nlattr *attr;
+	const struct nlattr *attr = nl_find_in(nest, type);
 
-	attr = find(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest),
-		    type);
 	if (!attr)
 		return 0;
 	return mnl_attr_get_payload_len(attr) == 1 ? mnl_attr_get_u8(attr) :
@@ -169,7 +184,7 @@ static void keep_message(const struct nlmsghdr *nlh)
 		return;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		skip += e->msg.nlmsg_len - sizeof(e->msg);
-	text = find_behind(nlh, skip, NLMSGERR_ATTR_MSG);
+	text = nl_find(nlh, skip, NLMSGERR_ATTR_MSG);
 	if (text)
 		strncpy(message, mnl_attr_get_str(text), sizeof(message) - 1);
 }
@@ -194,7 +209,6 @@ static int take_answer(const struct nlmsghdr *nlh, nl_answer_fn answer,
 int nl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, nl_answer_fn answer,
 	    void *data)
 {
-	static char buf[1 << 16];
 	bool interrupted = false;
 	int len, ret = 1;
 
@@ -202,12 +216,14 @@ int nl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, nl_answer_fn answer,
 	if ((nlh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		nlh->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		err(1, "netlink send");
+		return -errno;
 	while (ret == 1) {
-		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		len = mnl_socket_recvfrom(nl, received, sizeof(received));
+		if (len < 0 && errno == ENOBUFS)
+			return 1;
 		if (len < 0)
 			err(1, "netlink receive");
-		for (nlh = (void *)buf; ret == 1 && mnl_nlmsg_ok(nlh, len);
+		for (nlh = (void *)received; ret == 1 && mnl_nlmsg_ok(nlh, len);
 		     nlh = mnl_nlmsg_next(nlh, &len)) {
 			interrupted |= nlh->nlmsg_flags & NLM_F_DUMP_INTR;
 			ret = take_answer(nlh, answer, data);
@@ -221,6 +237,71 @@ const char *nl_message(void)
 	return message;
 }
 
+void nl_must(int ret, const char *what)
+{
+	if (ret)
+		errx(1, "%s: %s %s", what, strerror(-ret), message);
+}
+
+int nl_talk_raw(struct mnl_socket *nl, const void *data, size_t size)
+{
+	struct nlmsghdr *nlh;
+	int len, answer, ret = 1;
+
+	message[0] = 0;
+	if (mnl_socket_sendto(nl, data, size) < 0)
+		return -errno;
+	/* the kernel answers before the request returns */
+	while ((len = recv(mnl_socket_get_fd(nl), received, sizeof(received),
+			   MSG_DONTWAIT)) >= 0) {
+		for (nlh = (void *)received; mnl_nlmsg_ok(nlh, len);
+		     nlh = mnl_nlmsg_next(nlh, &len)) {
+			answer = take_answer(nlh, NULL, NULL);
+			if (answer <= 0 && ret >= 0)
+				ret = answer;
+		}
+	}
+	if (errno != EAGAIN)
+		err(1, "netlink receive");
+	return ret;
+}
+
+/* ---- devices ------------------------------------------------------------- */
+
+int nl_add_veth(struct mnl_socket *nl, const char *name, int ifindex,
+		const char *peer, int peer_ifindex, int peer_netns)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK,
+					  NLM_F_CREATE | NLM_F_EXCL);
+	struct nl_nests nests;
+
+	nl_put_link(nlh, ifindex);
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	nests = nl_begin_veth(nlh, peer_ifindex);
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
+	if (peer_netns >= 0)
+		mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, peer_netns);
+	nl_end_veth(nlh, nests);
+	return nl_talk(nl, nlh, NULL, NULL);
+}
+
+int nl_delete_link(struct mnl_socket *nl, int ifindex)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_DELLINK, 0);
+
+	nl_put_link(nlh, ifindex);
+	return nl_talk(nl, nlh, NULL, NULL);
+}
+
+int nl_set_up(struct mnl_socket *nl, int ifindex)
+{
+	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK, 0);
+	struct ifinfomsg *ifi = nl_put_link(nlh, ifindex);
+
+	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
+	return nl_talk(nl, nlh, NULL, NULL);
+}
+
 /* ---- what is attached ---------------------------------------------------- */
 
 struct attachment nl_attachment(const struct nlmsghdr *nlh)
@@ -229,9 +310,9 @@ struct attachment nl_attachment(const struct nlmsghdr *nlh)
 	struct attachment seen = {};
 	const struct nlattr *nest;
 
-	nest = find_behind(nlh, link ? sizeof(struct ifinfomsg) :
-				       sizeof(struct tcmsg),
-			   link ? IFLA_XDP : TCA_OPTIONS);
+	nest = nl_find(nlh, link ? sizeof(struct ifinfomsg) :
+				   sizeof(struct tcmsg),
+		       link ? IFLA_XDP : TCA_OPTIONS);
 	if (!link)
 		seen.handle = ((struct tcmsg *)
 			       mnl_nlmsg_get_payload(nlh))->tcm_handle;
@@ -249,33 +330,23 @@ static void keep_attachment(const struct nlmsghdr *nlh, void *data)
 	*(struct attachment *)data = nl_attachment(nlh);
 }
 
+int nl_query(struct mnl_socket *nl, struct nlmsghdr *nlh,
+	     struct attachment *seen)
+{
+	*seen = (struct attachment){};
+	return nl_talk(nl, nlh, keep_attachment, seen);
+}
+
 struct attachment nl_query_xdp(struct mnl_socket *nl, int ifindex)
 {
 	struct nlmsghdr *nlh = nl_request(RTM_GETLINK, 0);
-	struct attachment seen = {};
+	struct attachment seen;
 	int ret;
 
 	nl_put_link(nlh, ifindex);
-	ret = nl_talk(nl, nlh, keep_attachment, &seen);
+	ret = nl_query(nl, nlh, &seen);
 	if (ret)
 		errx(1, "query device %d: %s", ifindex, strerror(-ret));
-	return seen;
-}
-
-struct attachment nl_query_filter(struct mnl_socket *nl, int ifindex,
-				  __u32 handle)
-{
-	struct nlmsghdr *nlh = nl_request(RTM_GETTFILTER, 0);
-	struct attachment seen = {};
-	int ret;
-
-	nl_put_tc(nlh, ifindex, NL_INGRESS, 1, handle);
-	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
-	ret = nl_talk(nl, nlh, keep_attachment, &seen);
-	/* no such filter, or no qdisc that it could be attached to */
-	if (ret && ret != -ENOENT && ret != -EINVAL)
-		errx(1, "query filter of device %d: %s", ifindex,
-		     strerror(-ret));
 	return seen;
 }
 

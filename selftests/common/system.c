@@ -4,7 +4,12 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,13 +51,28 @@ void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-__u64 next_random(__u64 *state, __u64 below)
+static __u64 random_state;
+
+/* splitmix64 */
+static __u64 next_random(void)
 {
-	__u64 z = (*state += 0x9e3779b97f4a7c15);
+	__u64 z = random_state += 0x9e3779b97f4a7c15;
 
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
 	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) % below;
+	return z ^ z >> 31;
+}
+
+void seed_random(__u64 seed, __u64 number)
+{
+	random_state = seed;
+	random_state = next_random() + number;
+	random_state = next_random();
+}
+
+__u32 draw(__u32 below)
+{
+	return next_random() % below;
 }
 
 int device_index(const char *name)
@@ -110,4 +130,60 @@ int send_burst(int socket, const int *ifindex, int count, unsigned char source,
 bool send_frame(int socket, int ifindex, unsigned char source, int flags)
 {
 	return send_burst(socket, &ifindex, 1, source, flags) == 1;
+}
+
+static pid_t senders[MAX_SENDERS];
+static struct {
+	__u64 sent;
+} __attribute__((aligned(64))) *counts;	/* a cache line for each */
+
+static void __attribute__((noreturn)) send_frames(const int *ifindex, int count,
+						  int cpu, int niceness)
+{
+	int targets[MOST_FRAMES], n, i, fd = frames_open();
+
+	run_on_cpu(cpu);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+	    setpriority(PRIO_PROCESS, 0, niceness))
+		err(1, "CPU %d", cpu);
+	for (;;) {
+		for (i = n = 0; i < count && n < MOST_FRAMES; i++) {
+			targets[n] = __atomic_load_n(&ifindex[i],
+						     __ATOMIC_RELAXED);
+			n += targets[n] != 0;
+		}
+		/* a device may be deleted at any time */
+		counts[cpu].sent += send_burst(fd, targets, n, cpu + 1,
+					       MSG_DONTWAIT);
+		usleep(1000);
+	}
+}
+
+void senders_start(const int *ifindex, int count, int niceness)
+{
+	int cpu, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	counts = mmap(NULL, MAX_SENDERS * sizeof(*counts),
+		      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (counts == MAP_FAILED)
+		err(1, "mmap");
+	for (cpu = 0; cpu < cpus && cpu < MAX_SENDERS; cpu++) {
+		senders[cpu] = fork();
+		if (senders[cpu] < 0)
+			err(1, "fork");
+		if (!senders[cpu])
+			send_frames(ifindex, count, cpu, niceness);
+	}
+}
+
+int senders_stop(__u64 sent[MAX_SENDERS])
+{
+	int cpu;
+
+	for (cpu = 0; cpu < MAX_SENDERS && senders[cpu]; cpu++) {
+		kill(senders[cpu], SIGKILL);
+		waitpid(senders[cpu], NULL, 0);
+		sent[cpu] = counts[cpu].sent;
+	}
+	return cpu;
 }

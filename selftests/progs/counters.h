@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The counters of the programs in jump.h */
+/* The counters of count.h */
 #ifndef COUNTERS_H
 #define COUNTERS_H
 

@@ -1,43 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The jump table that all test objects have:
+ * The jump table that most test objects have, and their programs:
  *
  *   entry --jmp[0]--> target --jmp_deep[0]--> deep
  *
  * The entry program uses jmp only; jmp_deep belongs to a program that is
  * itself only reached by a tail call. Each step is counted, and so is each
- * tail call that fell through. Frames that no test sent are not counted.
+ * tail call that fell through.
  */
 #ifndef JUMP_H
 #define JUMP_H
 
-#include <linux/bpf.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "count.h"
 
-#include "../common/frame.h"
-#include "counters.h"
-
-/* For objects that come for XDP and, as NAME.tc.bpf.o with -DTC, for tc */
-#ifdef TC
-#include <linux/pkt_cls.h>
-#define CTX	struct __sk_buff
-#define ENTRY	"classifier"
-#define TARGET	"tc"
-#define PASS	TC_ACT_OK
-#else
-#define CTX	struct xdp_md
-#define ENTRY	"prog"
-#define TARGET	"xdp"
-#define PASS	XDP_PASS
-#endif
-
-#define ETH_ALEN	6
-
-/* Whether loaders share the counters, or find the arrays of another one */
-#ifndef COUNTS_PINNING
-#define COUNTS_PINNING	LIBBPF_PIN_NONE
-#endif
+/* Whether loaders find the arrays of another one */
 #ifndef JUMP_PINNING
 #define JUMP_PINNING	LIBBPF_PIN_NONE
 #endif
@@ -47,77 +23,45 @@
 #define BEFORE_JUMP()
 #endif
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, COUNTERS);
-	__type(key, __u32);
-	__type(value, __u64);
-	__uint(pinning, COUNTS_PINNING);
-} counts SEC(".maps");
+int target(CTX *ctx);
+int deep(CTX *ctx);
 
-static __always_inline void count(enum counter which)
+struct jump_array {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 2);
+	__uint(key_size, sizeof(__u32));
+	__uint(pinning, JUMP_PINNING);
+	__array(values, int (CTX *));
+};
+
+struct jump_array jmp SEC(".maps") = { .values = { [0] = &target } };
+struct jump_array jmp_deep SEC(".maps") = { .values = { [0] = &deep } };
+
+SEC(ENTRY) int entry(CTX *ctx)
 {
-	__u32 key = which;
-	__u64 *value = bpf_map_lookup_elem(&counts, &key);
-
-	if (value)
-		__sync_fetch_and_add(value, 1);
+	if (!is_test_frame(ctx))
+		return PASS;
+	count(ENTERED);
+	BEFORE_JUMP();
+	bpf_tail_call(ctx, &jmp, 0);
+	count(MISSED);
+	return PASS;
 }
 
-static __always_inline int is_test_frame(long data, long data_end)
+SEC(TARGET) int target(CTX *ctx)
 {
-	__be16 *proto = (void *)data + 2 * ETH_ALEN;
-
-	return (void *)(proto + 1) <= (void *)data_end &&
-	       *proto == bpf_htons(ETH_P_TEST);
+	count(HIT);
+	bpf_tail_call(ctx, &jmp_deep, 0);
+	count(DEEP_MISSED);
+	return PASS;
 }
 
-/* A program ends with the verdict "pass". */
-#define JUMP_TABLE(ctx_type, entry_section, target_section, pass)	\
-	int target(ctx_type *ctx);					\
-	int deep(ctx_type *ctx);					\
-									\
-	struct {							\
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);			\
-		__uint(max_entries, 2);					\
-		__uint(key_size, sizeof(__u32));			\
-		__uint(pinning, JUMP_PINNING);				\
-		__array(values, int (ctx_type *));			\
-	} jmp SEC(".maps") = { .values = { [0] = &target } };		\
-									\
-	struct {							\
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);			\
-		__uint(max_entries, 2);					\
-		__uint(key_size, sizeof(__u32));			\
-		__uint(pinning, JUMP_PINNING);				\
-		__array(values, int (ctx_type *));			\
-	} jmp_deep SEC(".maps") = { .values = { [0] = &deep } };	\
-									\
-	SEC(entry_section) int entry(ctx_type *ctx)			\
-	{								\
-		if (!is_test_frame(ctx->data, ctx->data_end))		\
-			return pass;					\
-		count(ENTERED);						\
-		BEFORE_JUMP();						\
-		bpf_tail_call(ctx, &jmp, 0);				\
-		count(MISSED);						\
-		return pass;						\
-	}								\
-									\
-	SEC(target_section) int target(ctx_type *ctx)			\
-	{								\
-		count(HIT);						\
-		bpf_tail_call(ctx, &jmp_deep, 0);			\
-		count(DEEP_MISSED);					\
-		return pass;						\
-	}								\
-									\
-	SEC(target_section) int deep(ctx_type *ctx)			\
-	{								\
-		count(DEEP_HIT);					\
-		return pass;						\
-	}								\
-									\
-	char _license[] SEC("license") = "GPL"
+SEC(TARGET) int deep(CTX *ctx)
+{
+	count(DEEP_HIT);
+	return PASS;
+}
+
+char _license[] SEC("license") = "GPL";
 
 #endif

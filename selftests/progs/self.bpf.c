@@ -2,7 +2,8 @@
 /* A program that sits in the prog array it jumps through: the cycle that only
  * emptying the array breaks.
  */
-#include "jump.h"
+#include "count.h"
+#include "hook.h"
 
 int entry(CTX *ctx);
 
@@ -22,7 +23,7 @@ int entry(CTX *ctx)
 	unsigned char *mark = (void *)(long)ctx->data + 2 * ETH_ALEN + 2;
 
 	if ((void *)(mark + 1) > (void *)(long)ctx->data_end ||
-	    !is_test_frame(ctx->data, ctx->data_end))
+	    !is_test_frame(ctx))
 		return PASS;
 	if (*mark) {
 		count(HIT);

@@ -1,9 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* An entry program that does not jump before it is told to: what it was attached
  * to can end meanwhile.
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
+#include "hook.h"
 
 /* A minute at most; one round is a fraction of a second. */
 #define ROUNDS	256
@@ -34,5 +33,3 @@ static int one_round(__u32 i, void *ctx)
 #define BEFORE_JUMP() bpf_loop(ROUNDS, one_round, NULL, 0)
 
 #include "jump.h"
-
-JUMP_TABLE(CTX, ENTRY, TARGET, PASS);

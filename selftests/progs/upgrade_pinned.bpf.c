@@ -3,5 +3,3 @@
 #define COUNTS_PINNING LIBBPF_PIN_BY_NAME
 #define JUMP_PINNING LIBBPF_PIN_BY_NAME
 #include "jump.h"
-
-JUMP_TABLE(struct xdp_md, "prog", "xdp", XDP_PASS);

@@ -2,5 +2,3 @@
 /* xdp.bpf.c, whose counters are found again by each loader: they outlive it */
 #define COUNTS_PINNING LIBBPF_PIN_BY_NAME
 #include "jump.h"
-
-JUMP_TABLE(struct xdp_md, "prog", "xdp", XDP_PASS);

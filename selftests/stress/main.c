@@ -73,33 +73,19 @@ static void print_log(void)
 			printf("%s\n", sh->log[w][i]);
 }
 
-/* The rest goes with the namespaces. */
-static void clean_up(void)
-{
-	char what[16];
-	int w, fd;
-
-	for (w = 0; w < sh->procs; w++) {
-		snprintf(what, sizeof(what), "%d", w + 10);
-		fd = open("/sys/bus/netdevsim/del_device", O_WRONLY);
-		if (fd < 0 || (write(fd, what, strlen(what)) < 0 &&
-			       errno != ENOENT))
-			warn("netdevsim %d", w + 10);
-		close(fd);
-	}
-}
-
 static void __attribute__((noreturn)) give_up(void)
 {
 	int w;
 
 	for (w = 0; w < sh->procs; w++) {
-		if (!sh->worker[w].pid)
-			continue;
-		kill(sh->worker[w].pid, SIGKILL);
-		waitpid(sh->worker[w].pid, NULL, 0);
+		if (sh->worker[w].pid) {
+			kill(sh->worker[w].pid, SIGKILL);
+			waitpid(sh->worker[w].pid, NULL, 0);
+		}
+		/* other devices are deleted with the namespaces */
+		if (!netdevsim(w, false) && errno != ENOENT)
+			warn("netdevsim");
 	}
-	clean_up();
 	print_log();
 	for (w = 0; w < sh->procs; w++)
 		printf("worker %d is at operation %ld\n", w,
@@ -136,15 +122,6 @@ void expect(const char *what, long wanted, long seen)
 		fail("%s: expected %ld, saw %ld", what, wanted, seen);
 }
 
-/* xorshift64* */
-__u32 draw(__u32 below)
-{
-	me->random ^= me->random >> 12;
-	me->random ^= me->random << 25;
-	me->random ^= me->random >> 27;
-	return (me->random * 0x2545f4914f6cdd1dULL >> 32) % below;
-}
-
 /* From the middle of the run on, because what is wrong may be gone again before
  * the next quiet point.
  */
@@ -162,6 +139,7 @@ static void worker(void)
 	long ops = sh->ops / sh->procs;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	seed_random(sh->seed, me->index);
 	sem_wait(&sh->go[me->index]);
 	while (me->op < ops) {
 		handles_renew();
@@ -186,7 +164,6 @@ static void init_worker(struct worker *w, int index)
 	int what, i, f;
 
 	w->index = index;
-	w->random = (sh->seed + 1) * 0x9e3779b97f4a7c15ULL + index;
 	for (i = 0; i < HANDLES; i++)
 		for (f = 0; f < FDS; f++)
 			w->handle[i].fd[f] = -1;
@@ -236,16 +213,6 @@ static void renew(void)
 	sh->generation++;
 }
 
-/* Tasks that are blocked, in the kernel's log: is it slow, or does it hang? */
-static void show_blocked(void)
-{
-	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "w", 1) != 1 || write(fd, "l", 1) != 1)
-		warn("sysrq");
-	close(fd);
-}
-
 /* Also notices a worker that was killed, or that exited from the library. */
 static void wait_for_workers(void)
 {
@@ -263,7 +230,9 @@ static void wait_for_workers(void)
 		if (sh->failed)
 			give_up();
 		if (now() > end) {
-			show_blocked();
+			/* is the kernel slow, or are tasks blocked? */
+			write_file("/proc/sysrq-trigger", "w");
+			write_file("/proc/sysrq-trigger", "l");
 			fail("a worker does not come to the quiet point");
 		}
 	}
@@ -303,7 +272,6 @@ static void go_on(void)
 
 static void setup(void)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts);
 	struct rlimit limit = { 4096, 4096 };
 
 	if (setrlimit(RLIMIT_NOFILE, &limit))
@@ -319,7 +287,7 @@ static void setup(void)
 	if (home_netns < 0)
 		err(1, "netns");
 	sh->counts = bpf_map_create(BPF_MAP_TYPE_ARRAY, "counts", 4,
-				    COUNTERS * 8, 1, &opts);
+				    COUNTERS * 8, 1, NULL);
 	if (sh->counts < 0)
 		err(1, "counts");
 	state_open();
@@ -336,7 +304,10 @@ static void start_workers(void)
 	}
 	sem_init(&sh->done, 1, 0);
 	init_worker(&sh->worker[PARENT], PARENT);
-	traffic_start();
+	seed_random(sh->seed, PARENT);
+	/* workers have priority */
+	senders_start(&sh->target[0][0][0], sizeof(sh->target) / sizeof(int),
+		      10);
 	fflush(stdout);
 	for (w = 0; w < sh->procs; w++) {
 		pid = fork();
@@ -369,15 +340,21 @@ static void see_the_end(void)
 
 static void print_results(void)
 {
-	bool sent = traffic_stop();
-	__u64 counts[COUNTERS] = {};
-	int zero = 0;
+	__u64 counts[COUNTERS] = {}, sent[MAX_SENDERS];
+	int cpu, cpus = senders_stop(sent), zero = 0;
+	bool all_sent = true;
 
+	printf("frames sent on each CPU:");
+	for (cpu = 0; cpu < cpus; cpu++) {
+		printf(" %llu", sent[cpu]);
+		all_sent &= sent[cpu] > 0;
+	}
+	printf("\n");
 	tell(true);
 	bpf_map_lookup_elem(sh->counts, &zero, counts);
 	printf("programs entered %llu times, leaves reached %llu, both tail calls missed %llu\n",
 	       counts[ENTERED], counts[HIT], counts[MISSED]);
-	if (!sent || !counts[ENTERED] || !counts[HIT])
+	if (!all_sent || !counts[ENTERED] || !counts[HIT])
 		fail("there was no traffic");
 	if (sh->lie && !sh->lied)
 		fail("there was no occasion to lie");
@@ -407,7 +384,9 @@ static int run(void)
 
 static bool parse(int argc, char **argv)
 {
-	static long *numbers[5];
+	long *const numbers[] = {
+		&sh->seed, &sh->ops, &sh->procs, &sh->every, &sh->deadline,
+	};
 	static const struct option options[] = {
 		{ "seed", required_argument, NULL, 0 },
 		{ "ops", required_argument, NULL, 1 },
@@ -421,13 +400,8 @@ static bool parse(int argc, char **argv)
 	};
 	int opt;
 
-	numbers[0] = &sh->seed;
-	numbers[1] = &sh->ops;
-	numbers[2] = &sh->procs;
-	numbers[3] = &sh->every;
-	numbers[4] = &sh->deadline;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt < 5)
+		if (opt < (int)ARRAY_SIZE(numbers))
 			*numbers[opt] = strtol(optarg, NULL, 0);
 		else if (opt == 'n')
 			sh->no_flag = true;

@@ -9,7 +9,7 @@
  *    what was stored in it, and one that had none for a while may have lost any
  *    of its slots;
  *  - the references of a program are its file descriptors, pins, attachments,
- *    links, holds, and the slots that it is stored in: without any it is freed;
+ *    links, and the slots that it is stored in: without any it is freed;
  *  - those of an array are its file descriptors, its pins, and the programs that
  *    use it: without any it is freed.
  */
@@ -182,9 +182,9 @@ static void count_refs(const struct worker *w, int *refs)
 	}
 	/* one for the driver, one for the device or its link */
 	for (i = 0; i < DEVS; i++)
-		refs[w->dev[i].prog] += 1 + !w->dev[i].link + w->dev[i].hold;
+		refs[w->dev[i].prog] += 1 + !w->dev[i].link;
 	for (i = 0; i < ALL_FILTERS; i++)
-		refs[f[i].prog] += 1 + f[i].hold;
+		refs[f[i].prog]++;
 }
 
 /* The references that programs of this pool have to arrays */

@@ -83,17 +83,17 @@ static int load(struct obj *p, int tag, const int *fds)
 }
 
 const char *const what_name[] = { "map", "prog", "link" };
-static const int pool[] = { MAP_POOL, PROG_POOL, LINK_POOL };
-static const int handles[] = { ALL_MAPS, ALL_PROGS, LINKS };
+/* In each pool and for each worker: maps, then programs, then links */
+static const int first_obj[] = { 0, MAP_POOL, MAP_POOL + PROG_POOL, POOL };
+static const int first_handle[] = { 0, ALL_MAPS, ALL_MAPS + ALL_PROGS, HANDLES };
 
 int new_obj(enum what what)
 {
-	int i = me->index * POOL, end, k;
+	int i, pool = me->index * POOL;
 
-	for (k = MAP; k < (int)what; k++)
-		i += pool[k];
-	for (end = i + pool[what], i += !i; i < end; i++) {
-		if (!sh->obj[i].used) {
+	for (i = pool + first_obj[what]; i < pool + first_obj[what + 1]; i++) {
+		/* 0 is none */
+		if (i && !sh->obj[i].used) {
 			sh->obj[i] = (struct obj){ .used = true, .what = what };
 			return i;
 		}
@@ -103,16 +103,12 @@ int new_obj(enum what what)
 
 int handles_of(enum what what)
 {
-	return handles[what];
+	return first_handle[what + 1] - first_handle[what];
 }
 
 struct handle *handle(enum what what, int index)
 {
-	int k;
-
-	for (k = MAP; k < (int)what; k++)
-		index += handles[k];
-	return &me->handle[index];
+	return &me->handle[first_handle[what] + index];
 }
 
 const char *pin_path(const struct handle *h, int pin)
@@ -233,7 +229,7 @@ void handles_renew(void)
 /* A handle that is open, of an object of this kind or, with -1, of any */
 struct handle *pick(enum what what, int kind)
 {
-	int n = handles[what], i = draw(n), tries;
+	int n = handles_of(what), i = draw(n), tries;
 	struct handle *h;
 
 	for (tries = 0; tries < n; tries++, i = (i + 1) % n) {

@@ -4,27 +4,26 @@
 
 static const struct op *const ops[] = { bpf_ops, xdp_ops, tc_ops, dev_ops };
 
-#define GROUPS (int)(sizeof(ops) / sizeof(ops[0]))
+#define for_each_op(i, op) \
+	for (i = 0; i < (int)ARRAY_SIZE(ops); i++) \
+		for (op = ops[i]; op->fn; op++)
 
 static const struct op *draw_op(void)
 {
 	static int total;
 	const struct op *op;
-	int i, n = 0;
+	int i, n;
 
-	for (i = 0; !total && i < GROUPS; i++)
-		for (op = ops[i]; op->fn; op++)
-			n += op->weight;
-	if (n)
-		total = n;
+	if (!total)
+		for_each_op(i, op)
+			total += op->weight;
 	n = draw(total);
-	for (i = 0;; i++) {
-		for (op = ops[i]; op->fn; op++) {
-			if (n < op->weight)
-				return op;
-			n -= op->weight;
-		}
+	for_each_op(i, op) {
+		n -= op->weight;
+		if (n < 0)
+			return op;
 	}
+	return NULL;
 }
 
 /* Operations that can do nothing are not counted. */

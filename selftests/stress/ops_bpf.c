@@ -7,16 +7,6 @@
 
 #include "stress.h"
 
-static int free_fd(const struct handle *h)
-{
-	int i;
-
-	for (i = 0; i < FDS; i++)
-		if (h->fd[i] < 0)
-			return i;
-	return -1;
-}
-
 struct handle *draw_handle(enum what what)
 {
 	return handle(what, draw(handles_of(what)));
@@ -37,10 +27,11 @@ static bool op_open(int what)
 {
 	static const char *const lies[] = { "uref", "prog", "" };
 	struct handle *h = draw_handle(what);
+	int fd = draw(FDS), pin = draw(PINS);
 	bool by_id = draw(2);
-	int fd = free_fd(h), pin = draw(PINS);
 
-	if (fd < 0 || !h->obj || !(by_id ? model_keeps(h->obj) : h->pin[pin]))
+	if (h->fd[fd] >= 0 || !h->obj ||
+	    !(by_id ? model_keeps(h->obj) : h->pin[pin]))
 		return false;
 	note("open %s%s", name(h), by_id ? "" : " from its pin");
 	h->fd[fd] = by_id ? open_by_id(what, obj_of(h)->id) :

@@ -18,61 +18,35 @@ struct mnl_socket *nl_of(const struct dev *dev)
 	return home;
 }
 
-int talk(const struct dev *dev, struct nlmsghdr *nlh)
+/* Sends the request, to which the kernel must answer WANTED. */
+void talk(const char *what, int wanted, const struct dev *dev,
+	  struct nlmsghdr *nlh)
 {
-	return nl_talk(nl_of(dev), nlh, NULL, NULL);
+	expect(what, wanted, nl_talk(nl_of(dev), nlh, NULL, NULL));
 }
 
 /* bpf(2) looks interface indexes up in the network namespace of the caller. */
-void enter_netns(const struct dev *dev)
+void enter_netns(int netns)
 {
-	if (dev->netns >= 0 && setns(dev->netns, CLONE_NEWNET))
+	if (netns >= 0 && setns(netns, CLONE_NEWNET))
 		fail("setns: %m");
-}
-
-void leave_netns(const struct dev *dev)
-{
-	if (dev->netns >= 0 && setns(home_netns, CLONE_NEWNET))
-		fail("setns: %m");
-}
-
-static int up(const struct dev *dev, int ifindex)
-{
-	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK, 0);
-	struct ifinfomsg *ifi = nl_put_link(nlh, ifindex);
-
-	ifi->ifi_flags = IFF_UP;
-	ifi->ifi_change = IFF_UP;
-	return talk(dev, nlh);
-}
-
-static void put_name(struct nlmsghdr *nlh, char first, int serial)
-{
-	char name[IFNAMSIZ];
-
-	snprintf(name, sizeof(name), "%c%d-%d", first, me->index, serial);
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 }
 
 /* The device to which programs are attached may be in another namespace. Packets
  * are sent out of its peer, which is always here.
  */
-static int create_pair(struct dev *dev, int serial)
+static void create_pair(struct dev *dev, int serial)
 {
-	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK,
-					  NLM_F_CREATE | NLM_F_EXCL);
-	struct nl_nests nests;
+	char name[IFNAMSIZ], peer[IFNAMSIZ];
 
+	snprintf(name, sizeof(name), "v%d-%d", me->index, serial);
+	snprintf(peer, sizeof(peer), "p%d-%d", me->index, serial);
 	dev->ifindex = (me->index + 1) << 24 | serial << 1;
 	dev->peer = dev->ifindex + 1;
-	nl_put_link(nlh, dev->peer);
-	put_name(nlh, 'p', serial);
-	nests = nl_begin_veth(nlh, dev->ifindex);
-	put_name(nlh, 'v', serial);
-	if (dev->netns >= 0)
-		mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, dev->netns);
-	nl_end_veth(nlh, nests);
-	return talk(NULL, nlh) ?: up(NULL, dev->peer) ?: up(dev, dev->ifindex);
+	expect("to create a device", 0,
+	       nl_add_veth(nl_of(NULL), peer, dev->peer, name, dev->ifindex,
+			   dev->netns));
+	expect("to set its peer up", 0, nl_set_up(nl_of(NULL), dev->peer));
 }
 
 static void create_netns(struct dev *dev)
@@ -83,29 +57,30 @@ static void create_netns(struct dev *dev)
 	if (dev->netns < 0)
 		fail("netns: %m");
 	dev->nl = nl_open();
-	leave_netns(dev);
+	enter_netns(home_netns);
 }
 
-static void netdevsim_bus(const char *file, const char *ports)
+/* Creates or deletes the netdevsim of a worker. Returns whether that worked. */
+bool netdevsim(int worker, bool create)
 {
-	char path[64], what[32];
-	int fd;
+	int n, fd = open(create ? "/sys/bus/netdevsim/new_device" :
+				  "/sys/bus/netdevsim/del_device",
+			 O_WRONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "/sys/bus/netdevsim/%s", file);
-	snprintf(what, sizeof(what), "%d%s", me->index + 10, ports);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, what, strlen(what)) < 0)
-		fail("%s: %m", path);
+	/* a device with one port */
+	n = dprintf(fd, create ? "%d 1" : "%d", worker + 10);
 	close(fd);
+	return n > 0;
 }
 
-static int create_netdevsim(struct dev *dev)
+static void create_netdevsim(struct dev *dev)
 {
 	struct dirent *entry;
 	char path[64];
 	DIR *dir;
 
-	netdevsim_bus("new_device", " 1");
+	if (!netdevsim(me->index, true))
+		fail("netdevsim: %m");
 	snprintf(path, sizeof(path), "/sys/devices/netdevsim%d/net",
 		 me->index + 10);
 	dir = opendir(path);
@@ -115,7 +90,6 @@ static int create_netdevsim(struct dev *dev)
 	if (!dev->ifindex)
 		fail("%s: %m", path);
 	closedir(dir);
-	return up(NULL, dev->ifindex);
 }
 
 static void announce(int index, int first, int second)
@@ -128,7 +102,7 @@ static void announce(int index, int first, int second)
 
 static bool op_dev_new(int what)
 {
-	int i = draw(DEVS), err;
+	int i = draw(DEVS);
 	struct dev *dev = &me->dev[i];
 
 	/* it may not have been deleted yet */
@@ -138,9 +112,11 @@ static bool op_dev_new(int what)
 	*dev = (struct dev){ .alive = true, .netns = -1 };
 	if (i == INSIDE)
 		create_netns(dev);
-	err = i == NETDEVSIM ? create_netdevsim(dev) :
-			       create_pair(dev, ++me->devices);
-	expect("to create a device", 0, err);
+	if (i == NETDEVSIM)
+		create_netdevsim(dev);
+	else
+		create_pair(dev, ++me->devices);
+	expect("to set a device up", 0, nl_set_up(nl_of(dev), dev->ifindex));
 	announce(i, dev->peer, i == INSIDE ? 0 : dev->ifindex);
 	return true;
 }
@@ -149,18 +125,18 @@ static bool op_dev_new(int what)
 void dev_destroy(int index)
 {
 	struct dev *dev = &me->dev[index];
-	struct nlmsghdr *nlh;
 
 	announce(index, 0, 0);
 	if (index == NETDEVSIM) {
-		netdevsim_bus("del_device", "");
+		if (!netdevsim(me->index, false))
+			fail("netdevsim: %m");
 	} else if (index == INSIDE) {
 		mnl_socket_close(dev->nl);
 		close(dev->netns);
 	} else {
-		nlh = nl_request(RTM_DELLINK, 0);
-		nl_put_link(nlh, draw(2) ? dev->ifindex : dev->peer);
-		expect("to delete a device", 0, talk(NULL, nlh));
+		expect("to delete a device", 0,
+		       nl_delete_link(nl_of(NULL), draw(2) ? dev->ifindex :
+							     dev->peer));
 	}
 	*dev = (struct dev){ .netns = -1 };
 	tc_off(index);

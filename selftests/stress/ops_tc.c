@@ -28,20 +28,15 @@ static int block_index(int block)
 	return (me->index + 1) * 100 + block;
 }
 
-static void draw_numbers(struct site *s, int handles)
+/* With a handle below HANDLES; returns false if there is no such site. */
+static bool draw_site(struct site *s, int handles)
 {
-	s->chain = draw(CHAINS);
-	s->pref = draw(PRIOS) + 1;
-	s->handle = draw(handles);
-}
-
-static bool draw_site(struct site *s)
-{
-	s->index = draw(SITES);
-	s->filters = me->filter[s->index][s->chain][s->pref ? s->pref - 1 : 0];
-	s->dev = NULL;
+	*s = (struct site){
+		.chain = draw(CHAINS), .pref = draw(PRIOS) + 1,
+		.handle = draw(handles), .index = draw(SITES),
+	};
+	s->filters = me->filter[s->index][s->chain][s->pref - 1];
 	s->block = s->index - 2 * NETDEVSIM;
-	s->shared = false;
 	if (s->block >= 0)
 		return block_is_used(s->block);
 	s->dev = &me->dev[s->index / 2];
@@ -76,6 +71,9 @@ static struct nlmsghdr *request(int type, int flags, const struct site *s)
 	else
 		nl_put_tc(nlh, TCM_IFINDEX_MAGIC_BLOCK, 0, s->pref, s->handle)
 			->tcm_block_index = block_index(s->block);
+	/* which may be missing for the first chain */
+	if (s->chain || draw(2))
+		mnl_attr_put_u32(nlh, TCA_CHAIN, s->chain);
 	return nlh;
 }
 
@@ -109,16 +107,13 @@ static bool op_filter_set(int what)
 	static const char * const names[] = { "add", "replace", "change" };
 	static const int flags[] = { NLM_F_CREATE | NLM_F_EXCL, NLM_F_CREATE,
 				     0 };
+	struct handle *p = pick(what, TC);
 	int how = draw(3), wanted = 0, f;
-	struct site s = {};
+	bool hold = flag(), said;
 	struct nlmsghdr *nlh;
-	bool hold, said;
-	struct handle *p;
+	struct site s;
 
-	draw_numbers(&s, FILTERS + 1);
-	p = pick(what, TC);
-	hold = flag();
-	if (!p || !draw_site(&s))
+	if (!p || !draw_site(&s, FILTERS + 1))
 		return false;
 	/* without a handle the kernel takes the first free one */
 	f = s.handle - 1;
@@ -140,9 +135,7 @@ static bool op_filter_set(int what)
 	said = hold && (wanted || !lying("filter"));
 	nl_put_bpf(nlh, first_fd(p), TCA_BPF_FLAG_ACT_DIRECT |
 		   (said ? TCA_BPF_FLAG_HOLD_MAPS : 0), 0);
-	if (s.chain || draw(2))
-		mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
-	expect("to set a filter", wanted, talk(s.dev, nlh));
+	talk("to set a filter", wanted, s.dev, nlh);
 	if (!wanted)
 		s.filters[f] = (struct filter){ p->obj, hold };
 	return true;
@@ -151,14 +144,12 @@ static bool op_filter_set(int what)
 /* Deletes one filter, all of a preference, or all of a chain. */
 static bool op_filter_delete(int what)
 {
-	struct site s = {};
+	bool whole = one_in(8);
 	struct nlmsghdr *nlh;
 	int wanted = 0;
-	bool whole;
+	struct site s;
 
-	draw_numbers(&s, FILTERS + 1);
-	whole = !draw(8);
-	if (!draw_site(&s))
+	if (!draw_site(&s, FILTERS + 1))
 		return false;
 	if (whole)
 		s.pref = s.handle = 0;
@@ -172,8 +163,7 @@ static bool op_filter_delete(int what)
 	nlh = request(RTM_DELTFILTER, 0, &s);
 	if (!whole)
 		mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
-	mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
-	expect("to delete filters", wanted, talk(s.dev, nlh));
+	talk("to delete filters", wanted, s.dev, nlh);
 	if (wanted)
 		return true;
 	if (whole)
@@ -185,21 +175,15 @@ static bool op_filter_delete(int what)
 	return true;
 }
 
-static void on_filter(const struct nlmsghdr *nlh, void *data)
-{
-	*(struct attachment *)data = nl_attachment(nlh);
-}
-
 static bool op_filter_query(int what)
 {
 	const struct filter *filter;
-	struct attachment seen = {};
-	struct site s = {};
+	struct attachment seen;
 	struct nlmsghdr *nlh;
 	int wanted = 0;
+	struct site s;
 
-	draw_numbers(&s, FILTERS);
-	if (!draw_site(&s))
+	if (!draw_site(&s, FILTERS))
 		return false;
 	filter = &s.filters[s.handle++];
 	if (s.shared)
@@ -211,9 +195,8 @@ static bool op_filter_query(int what)
 	note("filter %s?", site_name(&s));
 	nlh = request(RTM_GETTFILTER, 0, &s);
 	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
-	mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
 	expect("to query a filter", wanted,
-	       nl_talk(nl_of(s.dev), nlh, on_filter, &seen));
+	       nl_query(nl_of(s.dev), nlh, &seen));
 	if (wanted)
 		return true;
 	expect("the filter's program", sh->obj[filter->prog].id, seen.id);
@@ -226,13 +209,14 @@ static bool op_filter_query(int what)
 /* A chain that was not created explicitly exists while it has filters. */
 static bool op_chain(int what)
 {
-	struct site s = { .chain = draw(CHAINS) };
 	struct nlmsghdr *nlh;
 	bool add = draw(2);
 	int wanted = 0;
+	struct site s;
 
-	if (!draw_site(&s))
+	if (!draw_site(&s, 1))
 		return false;
+	s.pref = 0;
 	if (s.shared)
 		wanted = -EOPNOTSUPP;
 	else if (add && chain_exists(&s))
@@ -242,8 +226,7 @@ static bool op_chain(int what)
 	note("chain %s %s: %d", add ? "add" : "delete", site_name(&s), wanted);
 	nlh = request(add ? RTM_NEWCHAIN : RTM_DELCHAIN,
 		      add ? NLM_F_CREATE | NLM_F_EXCL : 0, &s);
-	mnl_attr_put_u32(nlh, TCA_CHAIN, s.chain);
-	expect("to change a chain", wanted, talk(s.dev, nlh));
+	talk("to change a chain", wanted, s.dev, nlh);
 	if (wanted)
 		return true;
 	me->chain[s.index][s.chain] = add;
@@ -287,17 +270,13 @@ static bool op_qdisc(int what)
 			dev->block[side] = 1;
 	note("clsact %s dev %d, blocks %d %d", add ? "add" : "delete", i,
 	     dev->block[0], dev->block[1]);
-	nlh = nl_request(add ? RTM_NEWQDISC : RTM_DELQDISC,
-			 add ? NLM_F_CREATE | NLM_F_EXCL : 0);
-	nl_put_tc(nlh, dev->ifindex, TC_H_CLSACT, 0, TC_H_MAKE(TC_H_CLSACT, 0));
-	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
-	if (dev->block[0])
-		mnl_attr_put_u32(nlh, TCA_INGRESS_BLOCK,
-				 block_index(dev->block[0] - 1));
-	if (dev->block[1])
-		mnl_attr_put_u32(nlh, TCA_EGRESS_BLOCK,
-				 block_index(dev->block[1] - 1));
-	expect("to change clsact", 0, talk(dev, nlh));
+	nlh = nl_clsact_request(dev->ifindex, add);
+	for (side = 0; side < 2; side++)
+		if (dev->block[side])
+			mnl_attr_put_u32(nlh, side ? TCA_EGRESS_BLOCK :
+						     TCA_INGRESS_BLOCK,
+					 block_index(dev->block[side] - 1));
+	talk("to change clsact", 0, dev, nlh);
 	dev->clsact = add;
 	if (!add)
 		tc_off(i);

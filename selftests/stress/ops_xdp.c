@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Operations on XDP attachments, by netlink and by links */
 #include <bpf/bpf.h>
-#include <unistd.h>
 
 #include "stress.h"
 
@@ -112,7 +111,7 @@ static bool set_xdp(struct dev *dev, const struct handle *p, bool native)
 		flags |= XDP_FLAGS_HOLD_PROG_ARRAYS;
 	nl_put_link(nlh, dev->ifindex);
 	nl_put_xdp(nlh, p ? first_fd(p) : -1, flags, old_fd);
-	expect("to set XDP", wanted, talk(dev, nlh));
+	talk("to set XDP", wanted, dev, nlh);
 	if (!wanted && p)
 		attached(dev, p->obj, native, hold);
 	else if (!wanted && cur)
@@ -185,9 +184,9 @@ static bool op_link_create(int what)
 	note("link %d %s %s on dev %d%s: %d", h->index,
 	     native ? "native" : "generic", name(p), number(dev),
 	     hold ? " hold" : "", wanted);
-	enter_netns(dev);
+	enter_netns(dev->netns);
 	fd = bpf_link_create(first_fd(p), dev->ifindex, BPF_XDP, &opts);
-	leave_netns(dev);
+	enter_netns(home_netns);
 	expect("to create a link", wanted, fd < 0 ? fd : 0);
 	if (wanted)
 		return true;

@@ -2,7 +2,6 @@
 /* The objects in the kernel, except those that existed before the workers */
 #include <bpf/bpf.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "stress.h"
 
@@ -101,24 +100,12 @@ bool state_unknown(FILE *out)
 	return found;
 }
 
-/* Whether programs count their holds */
-static bool has_holds(void)
-{
-	struct kernel_prog prog;
-	__u32 id;
-	int fd = load_jumper(BPF_PROG_TYPE_XDP, "any", NULL, 0, XDP_PASS, &id);
-
-	kernel_prog(id, &prog);
-	close(fd);
-	return prog.holds >= 0;
-}
-
 void state_open(void)
 {
 	int what, i;
 
 	kernel_open();
-	sh->patched = has_holds();
+	sh->patched = kernel_has_holds();
 	state_read();
 	for (what = 0; what < WHATS; what++)
 		for (i = 0; i < tables[what].n; i++)

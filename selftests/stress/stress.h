@@ -19,7 +19,6 @@
 
 #define DEADLINE	60	/* seconds, unless told otherwise */
 #define MAX_PROCS	8
-#define MAX_CPUS	8
 #define POOLS		(MAX_PROCS + 1)	/* the last one is the parent's */
 #define PARENT		MAX_PROCS
 #define MAP_POOL	96
@@ -131,7 +130,6 @@ struct dev {
 struct worker {
 	int index;
 	int pid;
-	__u64 random;
 	long op;
 	int generation, devices;
 	struct handle handle[HANDLES];
@@ -154,7 +152,6 @@ struct shared {
 	int generation;
 	int current[SHARED_MAPS + SHARED_PROGS];	/* the shared objects */
 	int target[MAX_PROCS][DEVS][2];	/* ifindex, for those who send */
-	__u64 sent[MAX_CPUS];
 	int counts;
 	struct worker worker[POOLS];
 	struct obj obj[OBJS];
@@ -170,7 +167,6 @@ extern int home_netns;
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 void expect(const char *what, long wanted, long seen);
-__u32 draw(__u32 below);
 bool lying(const char *how);
 static inline bool flag(void)
 {
@@ -239,17 +235,14 @@ struct handle *draw_handle(enum what what);
 void link_off(struct obj *link);
 void tc_off(int dev);
 struct mnl_socket *nl_of(const struct dev *dev);
-int talk(const struct dev *dev, struct nlmsghdr *nlh);
-void enter_netns(const struct dev *dev);
-void leave_netns(const struct dev *dev);
+void talk(const char *what, int wanted, const struct dev *dev,
+	  struct nlmsghdr *nlh);
+bool netdevsim(int worker, bool create);
+void enter_netns(int netns);
 void dev_destroy(int index);
 
 /* ops.c */
 void op_random(void);
 void everything_off(void);
-
-/* traffic.c */
-void traffic_start(void);
-bool traffic_stop(void);
 
 #endif

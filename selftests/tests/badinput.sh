@@ -22,7 +22,7 @@ trap 'rm -rf "$out"' EXIT
 # kernel warned of
 ask()
 {
-	local each="$top/build/selftests/fuzz -s $seed -n $n \$who || echo failed"
+	local each="$top/build/selftests/fuzz \$who $seed $n || echo failed"
 
 	# most of the time goes into grace periods
 	KERNEL=$1 TIMEOUT=$((600 + n / 2)) "$top/selftests/vm/vm.sh" \

@@ -21,18 +21,25 @@ attach_command()
 	esac
 }
 
-# The calls at which to die, by their numbers in the order of the program
+# crash NAME:when=N COMMAND...: COMMAND is killed where it enters the Nth system
+# call of this name; fails if it made fewer
+crash()
+{
+	local status=0
+
+	strace -qq -o /dev/null -e inject="$1:signal=KILL" "${@:2}" || status=$?
+	[ "$status" = $((128 + 9)) ]
+}
+
+# The calls at which to die, and the last one, where all is done
 choose()
 {
-	local i
-
-	calls=$(crash list "$@" | wc -l)
-	chosen=()
-	for ((i = 1; i < calls; i += every)); do
-		chosen+=("$i")
-	done
-	# and the last one, where all is done
-	chosen+=("$calls")
+	strace -qq -o /tmp/calls -e raw=all -e signal=none "$@"
+	calls=$(wc -l </tmp/calls)
+	mapfile -t chosen < <(awk -F '(' -v every="$every" '
+		{ call = $1 ":when=" ++count[$1] }
+		NR % every == 2 % every { print call }
+		END { if (NR % every != 2 % every) print call }' /tmp/calls)
 }
 
 held() { [[ $(show "$1" eth0) == *hold-maps* ]]; }
@@ -51,7 +58,7 @@ one()
 	else
 		without=$((without + 1))
 	fi
-	ids none || fail "left over after call $call"
+	ids none || fail "left over after $call"
 }
 
 each()
@@ -70,7 +77,7 @@ each()
 
 	for call in "${chosen[@]}"; do
 		one "$where" "$call"
-		progress "$where: call $call of $calls"
+		progress "$where: $call of $calls calls"
 	done
 	judge "$where"
 }
@@ -106,7 +113,7 @@ one_link()
 	else
 		without=$((without + 1))
 	fi
-	ids none || fail "left over after call $call"
+	ids none || fail "left over after $call"
 }
 
 case_link()
@@ -126,7 +133,7 @@ case_link()
 
 	for call in "${chosen[@]}"; do
 		one_link "$call"
-		progress "link: call $call of $calls"
+		progress "link: $call of $calls calls"
 	done
 	judge link
 }
@@ -142,7 +149,7 @@ without_flag()
 	set +x
 	choose "${command[@]}"
 	detach "$where" eth0
-	crash "$calls" "${command[@]}"
+	crash "${chosen[-1]}" "${command[@]}"
 	until_true "the array is emptied" emptied "$(prog_id "$where" eth0)"
 	tail_calls_miss "$where" eth0
 	detach "$where" eth0
@@ -163,7 +170,7 @@ case_link_without_flag()
 	choose "${command[@]}"
 	rm "$pins/link"
 	until_true "the link is gone" nothing_on eth0
-	crash "$calls" "${command[@]}"
+	crash "${chosen[-1]}" "${command[@]}"
 	kill_loader
 	rm "$pins/entry"
 	until_true "the array is emptied" emptied "$(prog_id xdpdrv eth0)"

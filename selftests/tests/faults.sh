@@ -2,38 +2,205 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um-debug
 # @needs faults
-# Every allocation of an attachment fails once: all or nothing is done. S6
+# Each allocation of a request fails once. The kernel must do all or nothing each
+# time, and say which: what is attached and all reference counts must be as
+# before, or as after the same request without a fault. S6
 . "$(dirname "$0")/../lib/testing.sh"
+shopt -s extglob
 
-# each WHERE DEV: failnth says what is wrong, and fails where nothing failed
+# "entry" uses the arrays "first" and "third", "one" uses "second" and "third". A
+# state is the name of the attached program or "none", with ",hold" if it is held,
+# and ",bound" if "second" is bound to "entry".
+load_programs()
+{
+	local object=chain.bpf.o type=xdp what
+
+	[ "$way" != tc ] || object=chain.tc.bpf.o type=classifier where=ingress
+	bpftool prog loadall "$objs/$object" "$pins/p" type $type pinmaps "$pins/m"
+	objects=()
+	for what in map/{first,second,third} prog/{entry,one}; do
+		ask ids newest "${what%/*}" "${what#*/}"
+		id[${what#*/}]=$answer
+		objects+=("${what%/*}" "$answer")
+	done
+	ask bind "$pins/p/entry" "${id[third]}"
+	ask bind "$pins/p/one" "${id[third]}"
+}
+
+# look: sets seen to what a fault may not change
+look()
+{
+	says 1 ids slots "${id[third]}"
+	ask refs "${objects[@]}"
+	# without the ids, which change with each load
+	counts=${answer//+([0-9]) refs/refs} link=''
+	[ ! -e "$pins/link" ] || { ask link info "$pins/link"; link=$answer; }
+	ask ids state "$dev" "$where"
+	state=$answer
+	[[ $counts != *"maps 3 prog"* ]] || state+=,bound
+	seen="$state, link: $link, $counts"
+}
+
+# sees SEEN...: one of these
+sees() { look && [[ $seen == "$1" || $seen == "${2:-$1}" ]]; }
+
+# measure STATE: look, without a fault. S2: a hold is one user reference to each
+# array, beside that of the pin. A link reports the same program and flag.
+measure()
+{
+	local entry=0 one=0 bound=0 pinned=0 flags=none word
+
+	[[ $1 != entry,hold* ]] || entry=1 flags=hold
+	[[ $1 != one,hold ]] || one=1 flags=hold
+	[[ $1 != *,hold,bound ]] || bound=1
+	[ ! -e "$pins/m/third" ] || pinned=1
+	# Some references are dropped after a grace period.
+	ask settle
+	look
+	read -r -a word <<<"$counts"
+	expect "state, user references and holds" \
+		"$1 $((1 + entry)) $((1 + one + bound)) $((pinned + entry + one)) $entry $one" \
+		"$state ${word[4]} ${word[9]} ${word[14]} ${word[19]} ${word[26]}"
+	[[ -z $link || $1,$link == none,"none flags none prog "* ]] ||
+		expect "the link" "$dev flags $flags prog ${id[${1%,hold}]}" "$link"
+}
+
+# request_for FROM TO: sets request to what leads from state to state
+request_for()
+{
+	local prog=$pins/p/${2%,hold} flags=$mode
+
+	[ "$2" != none ] || prog=none
+	[[ $2 != *,hold ]] || flags+=,hold
+	case $way,$1,$2 in
+	link,none,*) request=(link create "$prog" "$flags" "$dev" "$pins/link") ;;
+	link,*,none) request=(link detach "$pins/link") ;;
+	link,*) request=(link update "$pins/link" "$prog") ;;
+	*) request=("$way" "$dev" "$prog" "$flags") ;;
+	esac
+}
+
+# go FROM TO: without a fault. The pin of a detached link keeps its program.
+go()
+{
+	local request
+
+	[ "$1" != none ] || rm -f "$pins/link"
+	request_for "$1" "$2"
+	[ "$1" = "$2" ] || says ok "${request[@]}"
+	[ "$2" != none ] || rm -f "$pins/link"
+}
+
+# fail_each FROM TO UNDO...: the request, which leads from state to state, with one
+# allocation after the other that fails. UNDO leads back. Ends in the second state.
+fail_each()
+{
+	local from=$1 to=$2 before after what fault result n; shift 2
+
+	measure "$from"
+	before=$seen
+	says ok "${request[@]}"
+	measure "$to"
+	after=$seen
+	for ((n = 1; n < 1000; n++)); do
+		[ "$seen" = "$before" ] || "$@"
+		until_true "$from again" sees "$before"
+		ask fail $n "${request[@]}"
+		read -r fault result <<<"$answer"
+		what="$from to $to, fault $n: $result"
+		case $result in
+		ok*) until_true "$what" sees "$after" ;;
+		lost) until_true "$what" sees "$before" "$after" ;;
+		*) until_true "$what" sees "$before" ;;
+		esac
+		[ "$fault" = injected ] || break
+	done
+	expect "$what" "complete ok" "$fault ${result%% *}"
+	# other requests for a link may need no memory
+	[[ $n -gt 1 || ($way == link && $from != none) ]] || fail "$what"
+	faults=$((faults + n - 1))
+}
+
+attachments()
+{
+	local from to nothing
+
+	load_programs
+	measure none
+	nothing=$seen
+	for from in none entry entry,hold; do
+		for to in none entry entry,hold one one,hold; do
+			# a link cannot change whether it holds
+			case "$way $from $to" in
+			*" none none" | *" none one"*) continue ;;
+			"link entry "*,hold | "link entry,hold "@(entry|one)) continue ;;
+			esac
+			go none "$from"
+			# Between two holds, nothing else keeps "third" filled.
+			[[ "$from $to" != *",hold "*,hold ]] || rm "$pins/m/third"
+			request_for "$from" "$to"
+			fail_each "$from" "$to" go "$to" "$from"
+			[ -e "$pins/m/third" ] ||
+				bpftool map pin id "${id[third]}" "$pins/m/third"
+			go "$to" none
+			until_true "nothing again" sees "$nothing"
+		done
+	done
+	measure none
+}
+
+# load_again STATE: a binding cannot be undone
+load_again()
+{
+	says ok xdp "$dev" none "$mode"
+	rm -rf "$pins"/{p,m}
+	load_programs
+	go none "$1"
+	request=(bind "$pins/p/entry" "${id[second]}")
+}
+
+binds()
+{
+	local state bound=''
+
+	for state in none entry entry,hold; do
+		load_again "$state"
+		fail_each "$state" "$state,bound" load_again "$state"
+		bound=${bound:-$seen}
+		says ok xdp "$dev" none "$mode"
+		until_true "bound, and nothing attached" sees "$bound"
+	done
+}
+
+# each LEAST WAY MODE [DEV COMMAND]: WAY is xdp, tc or link. At least so many faults
+# are injected.
 each()
 {
-	failnth "$@" | tee /tmp/faults
-	figure "$(tail -n 1 /tmp/faults)"
-	# what had no memory for itself ends the tool with a word in the log
+	local way=$2 mode=$3 dev=${4:-eth0} where=xdp faults=0 debug=/sys/kernel/debug
+	local -A id # of programs and arrays, by name
+
+	echo N | tee $debug/fail{slab,_page_alloc}/ignore-gfp-wait \
+		$debug/{failslab/cache-filter,fail_page_alloc/ignore-gfp-highmem}
+	echo 0 | tee $debug/{failslab,fail_page_alloc}/verbose \
+		$debug/fail_page_alloc/min-order
+	if [ "$dev" = bond7 ]; then add_bond; else add_pair eth0; fi
+	tc qdisc add dev "$dev" clsact
+	defer rm -rf "$pins"/{p,m,link}
+	"${5:-attachments}"
+	figure "$faults faults"
+	[ $faults -ge "$1" ] || fail "fewer than $1 faults"
+	# Both turn themselves off when they cannot allocate.
 	absent 'kmemleak: Kernel memory leak detector disabled' dmesg
 	absent 'ODEBUG: Out of memory' dmesg
 }
 
-on_pair()
-{
-	add_pair eth0
-	tc qdisc add dev eth0 clsact
-	each "$1" eth0
-}
-
-case_xdp_native() { on_pair xdpdrv; }
-case_xdp_generic() { on_pair xdpgeneric; }
-case_tc() { on_pair ingress; }
-case_link_native() { on_pair linkdrv; }
-case_link_generic() { on_pair linkgeneric; }
-case_bind_map() { on_pair bind; }
-
+case_xdp_native() { each 100 xdp drv; }
+case_xdp_generic() { each 100 xdp skb; }
+case_tc() { each 100 tc direct; }
+case_link_native() { each 30 link drv; }
+case_link_generic() { each 10 link skb; }
+case_bind_map() { each 3 xdp drv eth0 binds; }
 # Where one slave of two may have the program already
-case_bond()
-{
-	add_bond
-	each xdpdrv bond7
-}
+case_bond() { each 100 xdp drv bond7; }
 
 run_cases "$@"

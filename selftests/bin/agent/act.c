@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests that attach programs, and frames for them */
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../../common/common.h"
 #include "agent.h"
@@ -84,6 +86,42 @@ int number(char **argv)
 	return 0;
 }
 
+/* ---- faults -------------------------------------------------------------- */
+
+static const char *nth;	/* the allocation that fails, or NULL */
+static int fail_nth;
+
+/* Stands right before the system call that a request is about. */
+static void begin_fault(void)
+{
+	if (nth && pwrite(fail_nth, nth, strlen(nth), 0) < 0)
+		err(1, "fail-nth");
+}
+
+/* The kernel counts down: what is left after the fault is 0. */
+static void end_fault(void)
+{
+	char left[16] = {};
+
+	if (!nth)
+		return;
+	if (pread(fail_nth, left, sizeof(left) - 1, 0) < 1 ||
+	    pwrite(fail_nth, "0", 1, 0) < 0)
+		err(1, "fail-nth");
+	printf(atoi(left) ? "complete " : "injected ");
+}
+
+int fail(char **argv)
+{
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+	if (fail_nth < 0)
+		err(1, "fail-nth");
+	nth = argv[0];
+	answer(argv + 1);
+	nth = NULL;
+	return 0;
+}
+
 /* ---- netlink ------------------------------------------------------------- */
 
 /* DEV PROGRAM FLAGS [EXPECTED], without the flags in DROP */
@@ -101,12 +139,16 @@ static struct nlmsghdr *xdp_request(char **argv, __u32 drop)
 /* DEV PROGRAM FLAGS [GEN_FLAGS] */
 static struct nlmsghdr *tc_request(char **argv, __u32 drop)
 {
-	struct nlmsghdr *nlh = nl_request(RTM_NEWTFILTER, NLM_F_CREATE);
+	bool delete = !strcmp(argv[1], "none");
+	struct nlmsghdr *nlh = nl_request(delete ? RTM_DELTFILTER :
+					  RTM_NEWTFILTER, NLM_F_CREATE);
 	__u32 flags = parse_flags(tc_flags, argv[2]) & ~drop;
 	__u32 gen = argv[3] ? parse_flags(gen_flags, argv[3]) : 0;
 
 	nl_put_tc(nlh, device_index(argv[0]), NL_INGRESS, 1, 1);
-	if (strcmp(argv[1], "classic"))
+	if (delete)
+		mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
+	else if (strcmp(argv[1], "classic"))
 		nl_put_bpf(nlh, open_pinned(argv[1]), flags, gen);
 	else
 		nl_put_classic(nlh, flags, gen);
@@ -115,21 +157,26 @@ static struct nlmsghdr *tc_request(char **argv, __u32 drop)
 
 static int print_answer(int ret)
 {
-	printf("%s%s%s\n", ret ? strerrorname_np(-ret) : "ok",
+	end_fault();
+	printf("%s%s%s\n", ret > 0 ? "lost" : ret ? strerrorname_np(-ret) : "ok",
 	       *nl_message() ? " " : "", nl_message());
 	return 0;
 }
 
+static int talk(struct mnl_socket *nl, struct nlmsghdr *nlh)
+{
+	begin_fault();
+	return print_answer(nl_talk(nl, nlh, NULL, NULL));
+}
+
 int xdp(char **argv)
 {
-	return print_answer(nl_talk(nl_open(), xdp_request(argv, 0), NULL,
-				    NULL));
+	return talk(nl_open(), xdp_request(argv, 0));
 }
 
 int tc(char **argv)
 {
-	return print_answer(nl_talk(nl_open(), tc_request(argv, 0), NULL,
-				    NULL));
+	return talk(nl_open(), tc_request(argv, 0));
 }
 
 /* ROUNDS {xdp|tc} and what belongs to that */
@@ -146,9 +193,9 @@ int toggle(char **argv)
 	memcpy(without, is_xdp ?
 	       xdp_request(argv + 2, XDP_FLAGS_HOLD_PROG_ARRAYS) :
 	       tc_request(argv + 2, TCA_BPF_FLAG_HOLD_MAPS), sizeof(without));
-	while (rounds-- > 0 && !ret && !*nl_message()) {
+	while (rounds-- > 0 && !ret) {
 		ret = nl_talk(nl, (void *)without, NULL, NULL);
-		if (!ret && !*nl_message())
+		if (!ret)
 			ret = nl_talk(nl, (void *)with, NULL, NULL);
 	}
 	return print_answer(ret);
@@ -158,7 +205,10 @@ int toggle(char **argv)
 
 static int print_result(int ret)
 {
-	puts(ret < 0 ? strerrorname_np(errno) : "ok");
+	const char *text = ret < 0 ? strerrorname_np(errno) : "ok";
+
+	end_fault();
+	puts(text);
 	return 0;
 }
 
@@ -166,13 +216,14 @@ static int create_link(char **argv)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = parse_flags(xdp_flags, argv[1]));
-	int fd;
+	int prog = open_pinned(argv[0]), index = device_index(argv[2]), fd;
 
-	fd = bpf_link_create(open_pinned(argv[0]), device_index(argv[2]),
-			     BPF_XDP, &opts);
+	begin_fault();
+	fd = bpf_link_create(prog, index, BPF_XDP, &opts);
+	print_result(fd);
 	if (fd >= 0 && bpf_obj_pin(fd, argv[3]))
 		err(1, "%s", argv[3]);
-	return print_result(fd);
+	return 0;
 }
 
 static int link_info(const char *pin)
@@ -192,72 +243,87 @@ static int link_info(const char *pin)
 
 int xdp_link(char **argv)
 {
-	const char *verb = argv[0], *pin = argv[1], *prog = argv[2];
+	const char *verb = argv[0], *pin = argv[1];
+	bool update = !strcmp(verb, "update") && argv[2];
+	int link, prog;
 
-	if (!strcmp(verb, "create") && prog && argv[3] && argv[4])
+	if (!strcmp(verb, "create") && argv[2] && argv[3] && argv[4])
 		return create_link(argv + 1);
-	if (!strcmp(verb, "update") && prog)
-		return print_result(bpf_link_update(open_pinned(pin),
-						    open_pinned(prog), NULL));
-	if (!strcmp(verb, "detach"))
-		return print_result(bpf_link_detach(open_pinned(pin)));
 	if (!strcmp(verb, "info"))
 		return link_info(pin);
+	link = open_pinned(pin);
+	prog = update ? open_pinned(argv[2]) : -1;
+	begin_fault();
+	if (update)
+		return print_result(bpf_link_update(link, prog, NULL));
+	if (!strcmp(verb, "detach"))
+		return print_result(bpf_link_detach(link));
 	errx(2, "no such request: link %s", verb);
 }
 
 int bind_map(char **argv)
 {
 	int map = open_map(strtoul(argv[1], NULL, 0));
+	int prog = open_pinned(argv[0]), ret;
 
-	if (bpf_prog_bind_map(open_pinned(argv[0]), map, NULL))
-		err(1, "bpf_prog_bind_map");
+	begin_fault();
+	ret = bpf_prog_bind_map(prog, map, NULL);
+	print_result(ret);
+	return !!ret;
+}
+
+/* PROG COUNT: a new prog array each time, of which only the binding stays */
+int bind_new(char **argv)
+{
+	long count = strtol(argv[1], NULL, 0);
+	int prog = open_pinned(argv[0]), map;
+
+	while (count-- > 0) {
+		map = make_prog_array("bound", 1, NULL);
+		fill_slot(map, 0, prog);
+		if (bpf_prog_bind_map(prog, map, NULL))
+			err(1, "bpf_prog_bind_map");
+		close(map);
+	}
+	return 0;
+}
+
+/* PROG DEV COUNT: an XDP link that holds, created, detached and closed */
+int relink(char **argv)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		    .flags = XDP_FLAGS_DRV_MODE | XDP_FLAGS_HOLD_PROG_ARRAYS);
+	int prog = open_pinned(argv[0]), index = device_index(argv[1]), link;
+	long count = strtol(argv[2], NULL, 0);
+
+	while (count-- > 0) {
+		link = bpf_link_create(prog, index, BPF_XDP, &opts);
+		if (link < 0 || (count % 2 && bpf_link_detach(link)))
+			err(1, "link");
+		close(link);
+	}
 	return 0;
 }
 
 /* ---- devices ------------------------------------------------------------- */
 
-static void must(int ret, const char *dev)
-{
-	if (ret)
-		errx(1, "%s: %s %s", dev, strerror(-ret), nl_message());
-}
-
-static void set_up(struct mnl_socket *nl, const char *dev)
-{
-	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK, 0);
-	struct ifinfomsg *ifi = nl_put_link(nlh, device_index(dev));
-
-	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
-	must(nl_talk(nl, nlh, NULL, NULL), dev);
-}
-
 int pair(char **argv)
 {
-	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	struct mnl_socket *nl = nl_open();
-	struct nl_nests nests;
+	int i;
 
-	nl_put_link(nlh, 0);
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, argv[0]);
-	nests = nl_begin_veth(nlh, 0);
-	mnl_attr_put_strz(nlh, IFLA_IFNAME, argv[1]);
-	nl_end_veth(nlh, nests);
-	must(nl_talk(nl, nlh, NULL, NULL), argv[0]);
-	set_up(nl, argv[0]);
-	set_up(nl, argv[1]);
+	nl_must(nl_add_veth(nl, argv[0], 0, argv[1], 0, -1), argv[0]);
+	for (i = 0; i < 2; i++)
+		nl_must(nl_set_up(nl, device_index(argv[i])), argv[i]);
 	return 0;
 }
 
 int remove_device(char **argv)
 {
-	struct nlmsghdr *nlh = nl_request(RTM_DELLINK, 0);
 	int ifindex = if_nametoindex(argv[0]);
 
-	if (!ifindex)
-		return 0;
-	nl_put_link(nlh, ifindex);
-	must(nl_talk(nl_open(), nlh, NULL, NULL), argv[0]);
+	if (ifindex)
+		nl_must(nl_delete_link(nl_open(), ifindex), argv[0]);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
  *   ids slots MAP		how many slots of this one are filled
  *   ids verdict PROG		what it returns for a frame of zeros
  *   ids on DEV WHERE		the id of the program that is attached, if any
+ *   ids state DEV WHERE	its name, with ",hold" if it is held, or "none"
  *   refs {map|prog} ID...	reference counters, from the kernel's memory
  *   number {xdp|tc} FLAGS	their value
  *   xdp DEV PROGRAM FLAGS [EXPECTED]
@@ -24,19 +25,25 @@
  *				would send: "ok" or the name of the error, and
  *				the extended ack
  *   toggle ROUNDS {xdp|tc} ...	that many times without the flag to hold and
- *				then as given; stops at what is not plain "ok"
+ *				then as given; stops at an error
  *   link create PROGRAM FLAGS DEV PIN	an XDP link: "ok" or an error
  *   link update PIN PROGRAM
  *   link detach PIN
  *   link info PIN		"DEV flags FLAGS prog ID"
  *   bind PROGRAM MAP		BPF_PROG_BIND_MAP, also with the base kernel
+ *   bind_new PROGRAM COUNT	new prog arrays, filled, bound and closed
+ *   relink PROGRAM DEV COUNT	XDP links that hold, created and closed; every
+ *				other one is detached before
  *   pair DEV PEER		two new veth devices, which are up
  *   remove DEV			delete the device, if it is still there
  *   send DEV COUNT		frames that the test programs count
  *   traffic PROG DEV COUNT	the same, and what they added to the counters of
  *				the program
- *   settle [CPUS], reopen, refill, cost	see clear.c
+ *   settle [CPUS], reopen, refill, clear	see clear.c
  *   in NETNS REQUEST		in this network namespace
+ *   fail N REQUEST		xdp, tc, link or bind, while its N-th allocation
+ *				fails: "injected" or, if it has fewer, "complete",
+ *				and its answer, "lost" if that was not allocated
  *
  * PROGRAM, EXPECTED and PIN are paths in bpffs, other objects are named by id.
  * PROGRAM may be "none" (detach) or, for tc, "classic". FLAGS are names with
@@ -76,6 +83,8 @@ static const struct request {
 	{ "toggle", toggle, 5, 6 },
 	{ "link", xdp_link, 2, 5 },
 	{ "bind", bind_map, 2, 2 },
+	{ "bind_new", bind_new, 2, 2 },
+	{ "relink", relink, 3, 3 },
 	{ "pair", pair, 2, 2 },
 	{ "remove", remove_device, 1, 1 },
 	{ "send", send_frames, 2, 2 },
@@ -83,7 +92,8 @@ static const struct request {
 	{ "settle", settle, 0, 1 },
 	{ "reopen", reopen, 1, 1 },
 	{ "refill", refill, 1, 1 },
-	{ "cost", cost, 2, 2 },
+	{ "clear", clear, 1, 1 },
+	{ "fail", fail, 2, WORDS },
 };
 
 double deadline = 10;
@@ -104,8 +114,6 @@ void open_memory(void)
 	close(first_temporary);
 }
 
-static int answer(char **argv);
-
 static int in_netns(char **argv)
 {
 	int home, netns, ret;
@@ -123,7 +131,7 @@ static int in_netns(char **argv)
 	return ret;
 }
 
-static int answer(char **argv)
+int answer(char **argv)
 {
 	const struct request *r;
 	int count = 0;

@@ -18,6 +18,9 @@ extern double deadline;
  */
 void open_memory(void);
 
+/* agent.c: any request, with its name */
+int answer(char **argv);
+
 /* look.c */
 int ids(char **argv);
 int refs(char **argv);
@@ -27,11 +30,14 @@ int print_counters(const __u64 *counters);
 
 /* act.c */
 int number(char **argv);
+int fail(char **argv);
 int xdp(char **argv);
 int tc(char **argv);
 int toggle(char **argv);
 int xdp_link(char **argv);
 int bind_map(char **argv);
+int bind_new(char **argv);
+int relink(char **argv);
 int pair(char **argv);
 int remove_device(char **argv);
 int send_frames(char **argv);
@@ -41,6 +47,6 @@ int traffic(char **argv);
 int settle(char **argv);
 int reopen(char **argv);
 int refill(char **argv);
-int cost(char **argv);
+int clear(char **argv);
 
 #endif

@@ -12,25 +12,32 @@
  *			it shows, attach to DEV with the hold, and be warned, or
  *			open the array by its id; fill the last slot, and print
  *			whether it still is filled (1) when that time is over
- *   cost DEV ROUNDS	print what it takes to add and to drop the hold of an
- *			attachment to DEV, and to clear an array, in microseconds,
- *			as medians of ROUNDS: "take S L drop S L last L empty L"
- *			with S for an array of one slot and L for a large one, and
- *			"last" for its last user reference
+ *   clear MS		print how many milliseconds it takes to clear a large
+ *			array, the least of three, while another process opens it
+ *			by its id every MS milliseconds, or does not (0)
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/common.h"
 #include "agent.h"
 
-#define LARGE	(4u << 20)
-#define FILLED	16384
 #define PATIENCE 60	/* seconds: clearing a large array takes some */
+
+/* Slots of an array that takes a second or so to clear */
+static __u32 large(void)
+{
+	const char *kernel = getenv("KERNEL");
+
+	return kernel && strstr(kernel, "debug") ? 1 << 17 : 4 << 20;
+}
 
 struct pair {
 	int prog, map;
@@ -143,94 +150,82 @@ static bool is_filled(__u32 map_id, __u32 slot)
 
 int refill(char **argv)
 {
-	struct pair pair = make_pair(LARGE);
+	__u32 slots = large();
+	struct pair pair = make_pair(slots);
 	int target = load_target();
 
-	fill_slot(pair.map, LARGE - 2, target);
+	fill_slot(pair.map, slots - 2, target);
 	close(pair.map);
 	if (!strcmp(argv[0], "open"))
 		pair.map = open_map(pair.map_id);
 	else
 		attach_too_late(argv[0], &pair);
-	if (!is_filled(pair.map_id, LARGE - 2))
+	if (!is_filled(pair.map_id, slots - 2))
 		errx(1, "it was cleared before");
-	fill_slot_by_id(pair.map_id, LARGE - 1, target);
+	fill_slot_by_id(pair.map_id, slots - 1, target);
 
 	/* The worker has begun, and goes on beside the first one of these. */
-	clear_another(LARGE, target, 50);
-	clear_another(LARGE, target, 50);
+	clear_another(slots, target, 50);
+	clear_another(slots, target, 50);
 	printf("%d\n", hits(pair.prog));
 	return 0;
 }
 
-/* Seconds. The program is attached already: nothing but its hold changes. */
-static double change_hold(int ifindex, int prog, bool hold)
+/* A process that opens the array again and again, each time for a millisecond */
+static pid_t start_reader(const struct pair *pair, unsigned int every_ms)
 {
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .hold_maps = hold);
-	double start = now();
+	pid_t pid = fork();
 
-	if (bpf_xdp_attach(ifindex, prog, XDP_FLAGS_SKB_MODE, &opts))
-		err(1, "attach");
-	return now() - start;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double d = *(const double *)a - *(const double *)b;
-
-	return (d > 0) - (d < 0);
-}
-
-static void print_median(const char *name, double values[][2], int rounds)
-{
-	double sorted[rounds];
-	int large, i;
-
-	printf("%s ", name);
-	for (large = 0; large < 2; large++) {
-		for (i = 0; i < rounds; i++)
-			sorted[i] = values[i][large];
-		qsort(sorted, rounds, sizeof(*sorted), compare);
-		printf("%.0f ", sorted[rounds / 2] * 1e6);
-	}
-}
-
-static void print_last(int ifindex, struct pair *pair)
-{
-	double last, start;
-
-	change_hold(ifindex, pair->prog, true);
+	if (pid < 0)
+		err(1, "fork");
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(pair->map);
-	last = change_hold(ifindex, pair->prog, false);
-	start = now();
-	while (hits(pair->prog))
-		if (now() - start > PATIENCE)
-			errx(1, "not cleared within %d s", PATIENCE);
-	printf("last %.0f empty %.0f\n", last * 1e6, (now() - start) * 1e6);
+	for (;;) {
+		int fd = open_map(pair->map_id);
+
+		usleep(1000);
+		close(fd);
+		usleep(every_ms * 1000);
+	}
 }
 
-int cost(char **argv)
+/* Milliseconds from the close of an array until its last slot is cleared */
+static double time_to_clear(int target, unsigned int every_ms)
 {
-	int index = device_index(argv[0]), rounds = atoi(argv[1]), i, large;
-	struct pair pairs[2] = { make_pair(1), make_pair(LARGE) };
-	double take[rounds][2], drop[rounds][2];
-	int target = load_target();
-	__u32 slot;
+	struct pair pair = make_pair(large());
+	pid_t reader = 0;
+	double start;
 
-	for (slot = 0; slot < LARGE; slot += LARGE / FILLED)
-		fill_slot(pairs[1].map, slot, target);
-	fill_slot(pairs[1].map, LARGE - 1, target);
-	for (i = 0; i < rounds; i++) {
-		for (large = 0; large < 2; large++) {
-			int prog = pairs[large].prog;
-
-			change_hold(index, prog, false);
-			take[i][large] = change_hold(index, prog, true);
-			drop[i][large] = change_hold(index, prog, false);
-		}
+	fill_slot(pair.map, large() - 1, target);
+	if (every_ms)
+		reader = start_reader(&pair, every_ms);
+	start = now();
+	close(pair.map);
+	while (hits(pair.prog))
+		if (!nap(start + PATIENCE, 1))
+			errx(1, "not cleared within %d s", PATIENCE);
+	start = now() - start;
+	if (reader) {
+		kill(reader, SIGKILL);
+		waitpid(reader, NULL, 0);
 	}
-	print_median("take", take, rounds);
-	print_median("drop", drop, rounds);
-	print_last(index, &pairs[1]);
+	close(pair.prog);
+	return start * 1000;
+}
+
+int clear(char **argv)
+{
+	unsigned int every_ms = atoi(argv[0]);
+	double least = 1e9, ms;
+	int target = load_target(), i;
+
+	for (i = 0; i < 3; i++) {
+		ms = time_to_clear(target, every_ms);
+		if (ms < least)
+			least = ms;
+	}
+	printf("%.0f\n", least);
 	return 0;
 }

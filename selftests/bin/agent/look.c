@@ -146,18 +146,27 @@ static int slots_of_map(__u32 id)
 	return print_number(filled_slots(&map));
 }
 
-static int print_attached(const char *dev, const char *where)
+static int print_attached(const char *dev, const char *where, bool state)
 {
+	bool is_xdp = !strncmp(where, "xdp", 3);
+	__u32 hold = is_xdp ? XDP_FLAGS_HOLD_PROG_ARRAYS :
+			      TCA_BPF_FLAG_HOLD_MAPS;
+	struct kernel_prog prog = { .name = "none" };
 	struct mnl_socket *nl = nl_open();
 	struct attachment seen = {};
 	int ifindex = device_index(dev);
 
-	if (!strncmp(where, "xdp", 3))
+	if (is_xdp)
 		seen = nl_query_xdp(nl, ifindex);
 	else
 		nl_list_filters(nl, ifindex, strcmp(where, "egress") ?
 				NL_INGRESS : NL_EGRESS, &seen, 1);
-	return seen.id ? print_number(seen.id) : 0;
+	if (!state)
+		return seen.id ? print_number(seen.id) : 0;
+	if (seen.id)
+		kernel_prog(seen.id, &prog);
+	printf("%s%s\n", prog.name, seen.flags & hold ? ",hold" : "");
+	return 0;
 }
 
 int ids(char **argv)
@@ -175,7 +184,9 @@ int ids(char **argv)
 	if (!strcmp(what, "newest") && argv[2])
 		return print_newest(first, argv[2]);
 	if (!strcmp(what, "on") && argv[2])
-		return print_attached(first, argv[2]);
+		return print_attached(first, argv[2], false);
+	if (!strcmp(what, "state") && argv[2])
+		return print_attached(first, argv[2], true);
 	if (!strcmp(what, "counts"))
 		return print_counters(read_counters(id));
 	if (!strcmp(what, "filled"))
@@ -204,8 +215,8 @@ int refs(char **argv)
 			       map.urefs, end);
 		} else {
 			kernel_prog(id, &prog);
-			printf("prog %u refs %lld holds %lld%c", id, prog.refs,
-			       prog.holds, end);
+			printf("prog %u refs %lld holds %lld maps %u%c", id,
+			       prog.refs, prog.holds, prog.maps, end);
 		}
 	}
 	return 0;
