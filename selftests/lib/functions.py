@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-functions.py BASE PATCHED [MEMBERS]: compare the machine code of two builds of
+functions.py BASE PATCHED: compare the machine code of two builds of
 the kernel, function by function. BASE and PATCHED are two folders of objects,
 or two objects. Prints a line for each function of each object,
 
@@ -9,9 +9,7 @@ or two objects. Prints a line for each function of each object,
 
 where VERDICT is
     same     the same instructions, with the same targets and constants
-    moved    the same but for numbers that say where something is which has
-             moved: the offset of a struct member, by MEMBERS, a file of lines
-             "BASE_OFFSET SIZE PATCHED_OFFSET"; or a line of the source
+    moved    the same but for numbers of lines of the source, in warnings
     changed  anything else
     added    only in PATCHED
     gone     only in BASE
@@ -237,23 +235,14 @@ def moved_lines(base, patched):
     return lines
 
 
-def only_moved(base, patched, members, lines):
-    """Do they differ in nothing but where members and lines are?"""
-    number = re.compile(r"-?0x[0-9a-f]+")
-    if len(base) != len(patched):
-        return False
-    for one, other in zip(base, patched):
-        if one == other:
-            continue
-        if number.sub("N", one) != number.sub("N", other):
-            return False
-        for a, b in zip(number.findall(one), number.findall(other)):
-            a, b = int(a, 16), int(b, 16)
-            if a != b and lines.get(a) != b and \
-               not any(off <= a < off + size and b - a == to - off
-                       for off, size, to in members):
-                return False
-    return True
+def only_moved(base, patched, lines):
+    """Do they differ in nothing but the numbers of lines?"""
+    number = re.compile(r"0x[0-9a-f]+")
+    return len(base) == len(patched) and all(
+        number.sub("N", one) == number.sub("N", other) and
+        all(a == b or lines.get(int(a, 16)) == int(b, 16)
+            for a, b in zip(number.findall(one), number.findall(other)))
+        for one, other in zip(base, patched) if one != other)
 
 
 def stripped(path):
@@ -262,7 +251,7 @@ def stripped(path):
         return copy.read()
 
 
-def compare(name, base, patched, members):
+def compare(name, base, patched):
     with open(base, "rb") as f:
         bits = f.read(5)[-1:]
     if bits != b"\x02":
@@ -284,7 +273,7 @@ def compare(name, base, patched, members):
             verdict = "added"
         elif base[function] == patched[function]:
             verdict = "same"
-        elif only_moved(base[function], patched[function], members, lines):
+        elif only_moved(base[function], patched[function], lines):
             verdict = "moved"
         else:
             verdict = "changed"
@@ -309,21 +298,16 @@ def objects(top):
 
 
 def main():
-    base, patched = sys.argv[1:3]
-    members = []
-    if len(sys.argv) > 3:
-        with open(sys.argv[3]) as f:
-            members = [tuple(map(int, line.split())) for line in f]
+    base, patched = sys.argv[1:]
     if not os.path.isdir(base):
-        compare(os.path.basename(base), base, patched, members)
+        compare(os.path.basename(base), base, patched)
         return
     have, want = objects(base), objects(patched)
     if not have:
         sys.exit(f"{base} has no objects")
     for name in sorted(have | want):
         if name in have and name in want:
-            compare(name, os.path.join(base, name),
-                    os.path.join(patched, name), members)
+            compare(name, os.path.join(base, name), os.path.join(patched, name))
         else:
             print("gone" if name in have else "added", name, "-")
 

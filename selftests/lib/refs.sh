@@ -40,7 +40,7 @@ get_state()
 
 	count_all || return
 	read -r -a word <<<"$answer"
-	state="${word[5]} ${word[11]} ${word[17]} ${word[23]}"
+	state="${word[5]} ${word[13]} ${word[19]} ${word[27]}"
 }
 
 # want HOLDS [OTHER_HOLDS]: sets wanted to what the state has to be with so many,

@@ -24,10 +24,9 @@ toggles()
 	until_true "no memory is lost" not_grown "$before"
 }
 
-# A hold takes 96 bytes of the slab, which are 940 KiB in all, and the smallest
-# object that could be lost 64, which are 625; caches come and go by some 100 KiB,
-# also without the flag. One that is lost less than every other round is for
-# kmemleak, on the debug kernel.
+# A hold takes no memory. Lost objects of 64 bytes, one a round, would be 625 KiB;
+# caches come and go by some 100 KiB, also without the flag. What is lost less
+# than every other round is for kmemleak, on the debug kernel.
 not_grown() { [ $(($(unreclaimable) - $1)) -lt 400 ]; }
 
 case_toggle_xdp_native()
