@@ -14,7 +14,7 @@ scripts=$top/selftests/scripts
 src=$top/build/src
 series='kernel-patches:linux-patched libbpf-patches:libbpf iproute2-patches/uapi:iproute2-patched iproute2-patches:iproute2-patched'
 
-patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' | sort; }
+patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' | sort; }
 
 # One patch. The tree has no history in which to look for the commit of a Fixes: line. Of every new file checkpatch asks
 # whether MAINTAINERS has to change: that is answered here, by looking. It knows file types by the names that they have
@@ -32,7 +32,7 @@ check_patch()
 	while IFS= read -r file; do
 		printf -- '--- /dev/null\n+++ b/%s\n' "$file" |
 			(cd "$src/linux" && perl scripts/get_maintainer.pl --no-git --no-git-fallback 2>/dev/null) |
-			grep -qE '\((maintainer|supporter|reviewer):' ||
+			grep -E '\((maintainer|supporter|reviewer):' >/dev/null ||
 			fail "$patch: MAINTAINERS has nobody for the new file $file"
 	done < <(sed -n '/^--- \/dev\/null$/{n;s#^+++ b/##p}' "$patch")
 }
@@ -58,11 +58,10 @@ case_cover_letters_count_right()
 
 	for one in $series; do
 		count=$(patches_in "${one%:*}" | wc -l)
-		for cover in "${one%:*}"/0000-*; do
-			[ -e "$cover" ] || continue
-			grep -qE "^Subject: \[PATCH [^]]*\b0+/$count\]" "$cover" ||
-				fail "$cover: its subject does not count the $count patches beside it"
-		done
+		cover=${one%:*}/cover-letter
+		[ -e "$cover" ] || continue
+		grep -qE "^Subject: \[PATCH [^]]*\b0+/$count\]" "$cover" ||
+			fail "$cover: its subject does not count the $count patches beside it"
 	done
 }
 

@@ -44,7 +44,8 @@ config() {
 	case $1 in
 	nobpf) options='# CONFIG_BPF_SYSCALL is not set' ;;
 	nonet) options='# CONFIG_NET is not set' folders=(kernel/workqueue.o kernel/bpf/ arch/x86/net/) ;;
-	module) options=$'CONFIG_MODULES=y\nCONFIG_NET_CLS_BPF=m' ;;
+	# which calls snprintf()
+	module) options=$'CONFIG_MODULES=y\nCONFIG_NET_CLS_BPF=m' folders+=(lib/vsprintf.o) ;;
 	i386) arch=i386 options='# CONFIG_BPF_JIT_ALWAYS_ON is not set' ;;
 	clang) cc=clang-$NEW_LLVM ;;
 	esac

@@ -33,8 +33,8 @@ finding() { say "$*"; bad=1; }
 for_each() {
 	while read -r name folder tree prefix thread answers; do
 		[ -n "$name" ] || continue
-		mapfile -t patches < <(find "$top/$folder" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' | sort)
-		cover=$top/$folder/0000-cover-letter.patch
+		mapfile -t patches < <(find "$top/$folder" -maxdepth 1 -name '[0-9]*.patch' | sort)
+		cover=$top/$folder/cover-letter
 		[ -f "$cover" ] || die "$folder has no cover letter."
 		range=HEAD~${#patches[@]}..HEAD
 		"$1"
@@ -63,7 +63,7 @@ update_cover() {
 		rm "$cover.new"
 	else
 		mv "$cover.new" "$cover"
-		say "wrote $folder/0000-cover-letter.patch"
+		say "wrote $folder/cover-letter"
 	fi
 }
 
@@ -137,9 +137,10 @@ assemble() {
 	mkdir -p "$dir"
 	mapfile -t everybody < <(recipients)
 	[ ${#everybody[@]} -ge 3 ] || die "MAINTAINERS has hardly anybody for $folder: ${everybody[*]}"
-	for patch in "$cover" "${patches[@]}"; do
-		mail "$patch" $number >"$dir/$order-$name-${patch##*/}"
+	mail "$cover" 0 >"$dir/$order-$name-0000-cover-letter.patch"
+	for patch in "${patches[@]}"; do
 		number=$((number + 1))
+		mail "$patch" $number >"$dir/$order-$name-${patch##*/}"
 	done
 	order=$((order + 1))
 }
@@ -160,7 +161,7 @@ check_series() {
 	[ "$prefix" != bpf-next ] || [ "$count" -le $most ] ||
 		finding "$folder has $count patches: for bpf-next $most are the most."
 	diff -u "$cover" <(above_lists; lists) >&2 ||
-		finding "$folder/0000-cover-letter.patch is not up to date: 'posting.sh covers' makes it so."
+		finding "$folder/cover-letter is not up to date: 'posting.sh covers' makes it so."
 	root=$(message_id "$name" 0) parent=''
 	[ "$answers" = - ] || parent=$(message_id "$answers" 0)
 

@@ -12,7 +12,7 @@
 #        series.sh saved       fail if a worktree holds work that no series has
 #
 # Text between a patch's '---' and its diffstat is kept as a git note: 'git notes --ref=below edit COMMIT' in the
-# worktree. A cover letter (0000-*) is neither applied nor touched.
+# worktree. A cover letter (cover-letter) is neither applied nor touched.
 . "$(dirname "$0")/lib.sh"
 
 # Neither the user's git configuration nor the clock may change a byte of what is written.
@@ -40,7 +40,7 @@ folders_of() {
 	esac
 }
 
-patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' ! -name '0000-*' 2>/dev/null | sort; }
+patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' 2>/dev/null | sort; }
 
 patches_of() { for folder in $(folders_of "$1"); do patches_in "$top/$folder"; done; }
 
