@@ -148,13 +148,13 @@ def find(tests, names):
 
 
 def choose(tests, tier, kernel, names):
-    """Of the named tests, or of all, which cases run on which kernel."""
+    """Of the named tests, or of all, which cases run on which kernel: of "check" on one kernel, all that can run there."""
     wanted, chosen = find(tests, names), []
     for test in tests.values():
         if names and test.name not in wanted:
             continue
         only = wanted.get(test.name)
-        if kernel:
+        if kernel and tier == 'check':
             by_kernel = on_kernel(test, kernel, only)
         elif names and tier == 'check':
             # the first tier that has any of it
@@ -165,7 +165,7 @@ def choose(tests, tier, kernel, names):
                 by_kernel.setdefault(name, []).extend(c for c in cases if c not in by_kernel.get(name, ()))
         else:
             by_kernel = test.chosen(tier, only)
-        chosen += [(test, name, cases) for name, cases in by_kernel.items()]
+        chosen += [(test, name, cases) for name, cases in by_kernel.items() if kernel in ('', name)]
     if not chosen:
         raise Wrong(f"on the kernel '{kernel}' there is nothing to run of: {' '.join(names)}; "
                     'without KERNEL= it runs where it belongs')

@@ -46,13 +46,22 @@ class Job:
     kernel: str
     parts: list = field(default_factory=list)
 
+    def add(self, part):
+        """The cases of a test are one part of it in each guest."""
+        for own in self.parts:
+            if own.test is part.test:
+                own.cases += part.cases
+                own.seconds += part.seconds
+                return
+        self.parts.append(part)
+
     @property
     def seconds(self):
         return KERNELS[self.kernel].boot + sum(part.seconds for part in self.parts)
 
     @property
     def cpus(self):
-        return min(KERNELS[self.kernel].cpus, max(part.test.cpus for part in self.parts))
+        return min(KERNELS[self.kernel].cpus, self.parts[0].test.cpus)
 
     @property
     def timeout(self):
@@ -80,9 +89,10 @@ def plan(chosen, seconds):
         parts.sort(key=lambda part: -part.seconds)
         shared = []
         for part in parts:
-            fits = next((job for job in shared if job.seconds + part.seconds <= max(LIMIT, 12 * KERNELS[kernel].boot)), None)
+            fits = next((job for job in shared if job.parts[0].test.cpus == part.test.cpus and
+                         job.seconds + part.seconds <= max(LIMIT, 12 * KERNELS[kernel].boot)), None)
             if fits and KERNELS[kernel].boot and not part.test.alone:
-                fits.parts.append(part)
+                fits.add(part)
                 continue
             jobs.append(Job(kernel, [part]))
             if not part.test.alone:

@@ -24,7 +24,7 @@ KERNELS = {kernel.name: kernel for kernel in (
     Kernel('host', True, frozenset({'faults'}), memory=0, seconds=10),
     Kernel('um-base', False, frozenset(NEEDS), uml=True, cpus=4),
     Kernel('um', True, frozenset(NEEDS), uml=True, cpus=4),
-    Kernel('um-debug', True, frozenset({'jit', 'tracing'}), memory=2300, boot=10, seconds=8, uml=True, cpus=2),
+    Kernel('um-debug', True, frozenset({'jit', 'tracing'}), memory=2300, boot=10, seconds=8, uml=True, cpus=4),
     Kernel('base', False, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('patched', True, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('debug', True, memory=2300, boot=60, seconds=40),
