@@ -9,8 +9,10 @@
 #                             directory can be written to. Its CPUs are threads that really run at the same time.
 # TOOLS=patched|base          other tools than the kernel's own
 # TIMEOUT=300                 seconds until the guest is stopped (a shell: none)
-# VM_CPUS=2 VM_MEM=1G         how big; VM_APPEND=... adds to the kernel's command line
+# VM_CPUS=2 VM_MEM=1G         how big (um-debug with more than 2 CPUs is without kmemleak)
+# VM_APPEND=...               adds to the kernel's command line
 # VM_THREADS=single           multi, without KVM: a thread for each CPU of the emulator
+# VM_ICOUNT=1                 one CPU of the emulator, whose clocks count instructions: see bench/
 #
 # Exit status where the guest, and not the command, is what failed: 124 for a time-out, 125 for a guest that died, 126
 # for a host that cannot run it. The kernel's messages are in build/log/vm-*.log.
@@ -68,6 +70,8 @@ touch "$run/status"
 # shellcheck disable=SC2034 # what starts the guest
 cpus=${VM_CPUS:-2}
 memory=${VM_MEM:-$memory}
+# All CPUs take kmemleak's lock for each allocation. Where the host has fewer, they wait for one that does not run.
+[ "$kernel" != um-debug ] || [ "$cpus" -le 2 ] || append+=' kmemleak=off'
 append+=" bonding.max_bonds=0 dummy.numdummies=0 ${VM_APPEND:-}"
 # shellcheck disable=SC1091
 case $kernel in

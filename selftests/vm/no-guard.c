@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loaded into um-debug before libc: threads without a guard page.
+ *
+ * KASAN saves a stack trace when a CPU that starts frees memory. At that time
+ * the CPU runs on the stack of its host thread, and user-mode Linux reads on to
+ * the next multiple of THREAD_SIZE, which can be beyond the end of that stack.
+ * There the guard page of the thread that was started before would end the
+ * kernel. Without it there is the other end of that thread's stack.
+ */
+#include <pthread.h>
+
+static void __attribute__((constructor)) remove_guard(void)
+{
+	pthread_attr_t attr;
+
+	if (pthread_getattr_default_np(&attr))
+		return;
+	pthread_attr_setguardsize(&attr, 0);
+	pthread_setattr_default_np(&attr);
+	pthread_attr_destroy(&attr);
+}
