@@ -36,12 +36,12 @@ $(error no command for the guest: make vm RUN='uname -a')
 endif
 endif
 tools_of = $(if $(filter base um-base,$1),base,patched)
-guest_of = build/boot/$1 $(tools-$(call tools_of,$1)) build/vm/init
+guest_of = build/boot/$1 $(tools-$(call tools_of,$1)) build/vm/init build/vm/no-guard.so
 tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests vm shell demo check check-all check-long check-upstream export lint posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests vm shell demo check check-all check-long check-upstream bench export lint posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -74,6 +74,13 @@ export: | deps ## write the commits in build/src back to the patch folders
 
 # ---- kernels and tools ----------------------------------------------------------------------------------------------
 
+# What the chosen tests need, and no other kernel, is built first.
+run = selftests/run $(if $(only_on),-k $(only_on))
+tests_of = $(if $(filter $1,$(MAKECMDGOALS)),$(or $(shell $(run) -t $2 --targets $3),$(error the tests cannot be run, see above)))
+for-check := $(call tests_of,check,check,$(T))
+for-check-all := $(call tests_of,check-all,all,$(T))
+for-check-long := $(call tests_of,check-long,long,$(PART:%=long_%))
+
 kernel: build/boot/$(KERNEL) ## build the kernel KERNEL (build/boot/, build/kernel/)
 
 build/boot/base build/boot/um-base: build/state/linux
@@ -83,6 +90,9 @@ $(filter build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/um.config
 $(filter-out build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/x86.config
 build/boot/debug build/boot/um-debug: selftests/vm/debug.config
 build/boot/kcsan: selftests/vm/kcsan.config
+# Of two kernels that differ by the series, the second one to be built finds half of its objects in ccache.
+build/boot/um-base: | $(filter build/boot/um,$(for-check) $(for-check-all))
+build/boot/base: | $(filter build/boot/patched,$(for-check) $(for-check-all) $(for-check-long))
 $(kernels:%=build/boot/%): build/boot/%:
 	+$(Q)$(step) kernel-$* $(scripts)/kernel.sh $*
 
@@ -122,6 +132,10 @@ build/vm/init: selftests/vm/init.c | deps
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc -Wall -Wextra -O2 -static -o $@ $<
 
+build/vm/no-guard.so: selftests/vm/no-guard.c | deps
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc -Wall -Wextra -O2 -D_GNU_SOURCE -shared -fPIC -o $@ $<
+
 # ---- the guest ------------------------------------------------------------------------------------------------------
 
 vm: $(guest) ## run RUN='command' in the guest [TIMEOUT=300]
@@ -138,17 +152,13 @@ selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/
 demo: $(call guest_of,patched) selftests ## show the difference that hold-maps makes, with real packets
 	@selftests/demo/run
 
-# What the chosen tests need, and no other kernel, is built first.
-run = selftests/run $(if $(only_on),-k $(only_on))
-tests_of = $(if $(filter $1,$(MAKECMDGOALS)),$(or $(shell $(run) -t $2 --targets $3),$(error the tests cannot be run, see above)))
-
-check: $(call tests_of,check,check,$(T)) | deps ## the everyday tests, or T='NAME NAME.CASE', on all kernels or on KERNEL
+check: $(for-check) | deps ## the everyday tests, or T='NAME NAME.CASE', on all kernels or on KERNEL
 	@$(run) $(T)
 
-check-all: $(call tests_of,check-all,all,$(T)) | deps-check ## every test but those that take hours
+check-all: $(for-check-all) | deps-check ## every test but those that take hours
 	@$(run) -t all $(T)
 
-check-long: $(call tests_of,check-long,long,$(PART:%=long_%)) | deps-check ## what takes hours, or PART=name of it (crashes, soak, upgrades ...)
+check-long: $(for-check-long) | deps-check ## what takes hours, or PART=name of it (crashes, soak, upgrades ...)
 	@$(run) -t long $(PART:%=long_%)
 
 # ---- upstream's suites ----------------------------------------------------------------------------------------------
@@ -164,6 +174,11 @@ build/upstream/tdc/action-ebpf: build/state/linux selftests/upstream/build | dep
 
 check-upstream: $(call tests_of,check-upstream,upstream) | deps-upstream ## run upstream's own suites, base against patched
 	@$(run) -t upstream
+
+# ---- benchmarks -----------------------------------------------------------------------------------------------------
+
+bench: $(call guest_of,base) $(call guest_of,patched) selftests | deps-bench ## count what a hold costs, into docs/benchmarks.md
+	@selftests/bench/run
 
 # ---- for the lists --------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ ccache                     ccache            a second build in a tenth of the ti
 pkg-config                 pkg-config        iproute2
 /libelf.h                  libelf-dev        the kernel and libbpf
 /zlib.h                    zlib1g-dev        libbpf
+/xxhash.h                  libxxhash-dev     the checksums of objtool
 /libmnl/libmnl.h           libmnl-dev        iproute2
 /sys/capability.h          libcap-dev        iproute2 and bpftool
 clang                      clang             the BPF programs of the tests
@@ -29,6 +30,7 @@ qemu-system-x86_64         qemu-system-x86   the emulated guest
 bwrap                      bubblewrap        the user-mode guest
 ping                       iputils-ping      packets in the guest
 ethtool                    ethtool           devices in the guest
+strace                     strace            loaders that are killed in the guest
 /usr/share/keyrings/debian-archive-keyring.gpg  debian-archive-keyring  the sources
 '
 for goal; do
@@ -56,6 +58,9 @@ clang-$NEW_LLVM           clang-$NEW_LLVM          make lint
 	docs) needs+='
 sphinx-build               python3-sphinx    the documentation of the kernel
 /usr/lib/python3/dist-packages/jsonschema  python3-jsonschema  the netlink specs
+' ;;
+	bench) needs+='
+gnuplot                    gnuplot-nox       make bench
 ' ;;
 	posting) needs+='
 git-send-email             git-email         make posting

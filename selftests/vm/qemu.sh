@@ -4,7 +4,11 @@
 # virtio ports.
 
 # /dev/kvm can be there on a processor that cannot run a guest: then the guest hangs without a word.
-if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
+if [ "${VM_ICOUNT:-}" ]; then
+	# Time is the number of instructions: CPU times in the guest are the same from run to run. For one CPU only.
+	accel=(-accel 'tcg,thread=single' -cpu max -icount 'shift=0,sleep=off')
+	cpus=1
+elif [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
 	accel=(-accel kvm -cpu host)
 else
 	# Its CPUs take turns in one thread. With a thread each, guests of the unpatched kernel, too, die of an int3 that another
