@@ -12,7 +12,7 @@
 cd "$top"
 scripts=$top/selftests/scripts
 src=$top/build/src
-series='kernel-patches:linux-patched libbpf-patches:libbpf iproute2-patches/uapi:iproute2-patched iproute2-patches:iproute2-patched'
+series=$("$scripts/series.sh" folders | tr ' ' ':')
 
 patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' | sort; }
 

@@ -21,9 +21,9 @@ send=(--no-thread --suppress-cc=author --suppress-cc=self --suppress-cc=body)
 
 # Name, folder, tree, prefix, thread; the series whose cover letter its own one answers.
 all_series='
-kernel    kernel-patches    linux-patched     bpf-next       bpf-next       -
-libbpf    libbpf-patches    libbpf            bpf-next       bpf-next       kernel
-iproute2  iproute2-patches  iproute2-patched  iproute2-next  iproute2-next  -
+kernel     kernel-patches                 linux-patched     bpf-next       bpf-next       -
+libbpf     libbpf-patches                 libbpf            bpf-next       bpf-next       kernel
+hold-maps  iproute2-patches/1-hold-maps   iproute2-patched  iproute2-next  iproute2-next  -
 '
 
 bad=0
@@ -36,7 +36,8 @@ for_each() {
 		mapfile -t patches < <(find "$top/$folder" -maxdepth 1 -name '[0-9]*.patch' | sort)
 		cover=$top/$folder/cover-letter
 		[ -f "$cover" ] || die "$folder has no cover letter."
-		range=HEAD~${#patches[@]}..HEAD
+		later=$(find "$top/${folder%%/*}" -name '[0-9]*.patch' | awk -v after="$top/$folder/~" '$0 > after' | wc -l)
+		range=HEAD~$((later + ${#patches[@]}))..HEAD~$later
 		"$1"
 	done <<<"$all_series"
 }

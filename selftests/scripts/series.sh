@@ -3,16 +3,18 @@
 # The patch series and the git trees that they live in. build/src holds
 #
 #   linux             pristine, one baseline commit        iproute2             the same
-#   linux-patched     a worktree: + kernel-patches/        iproute2-patched     a worktree: + iproute2-patches/uapi/
-#   libbpf            a worktree: + libbpf-patches/                               + iproute2-patches/
+#   linux-patched     a worktree: + kernel-patches/        iproute2-patched     a worktree: + iproute2-patches/*/
+#   libbpf            a worktree: + libbpf-patches/*/
 #
 # usage: series.sh sync TREE   have TREE unpacked and its series applied; note in build/state/TREE what it now holds
 #        series.sh export      write what is committed in the worktrees back to the series
 #        series.sh check       apply, export, compare: every byte of every series must come back
 #        series.sh saved       fail if a worktree holds work that no series has
+#        series.sh folders     print "FOLDER TREE" of each series, in the order in which they are applied
 #
-# Text between a patch's '---' and its diffstat is kept as a git note: 'git notes --ref=below edit COMMIT' in the
-# worktree. A cover letter (cover-letter) is neither applied nor touched.
+# In the worktree a git note of the ref "series" says to which folder a commit belongs; without one, to that of the commit
+# before it. 'git notes --ref=series add -f -m FOLDER COMMIT' begins a series there. Text between a patch's '---' and its
+# diffstat is a note of the ref "below". A cover letter (cover-letter) is neither applied nor touched.
 . "$(dirname "$0")/lib.sh"
 
 # Neither the user's git configuration nor the clock may change a byte of what is written.
@@ -31,14 +33,16 @@ repo_of() { case $1 in iproute2*) echo iproute2 ;; *) echo linux ;; esac; }
 
 prefix_of() { case $1 in iproute2*) echo 'PATCH iproute2-next' ;; *) echo 'PATCH bpf-next' ;; esac; }
 
-# The folders of a tree's series, in the order in which they are applied.
-folders_of() {
+folder_of() {
 	case $1 in
 	linux-patched) echo kernel-patches ;;
 	libbpf) echo libbpf-patches ;;
-	iproute2-patched) echo iproute2-patches/uapi iproute2-patches ;;
+	iproute2-patched) echo iproute2-patches ;;
 	esac
 }
+
+# Those of a tree's series, in the order in which they are applied: what is in the folder, or the folder itself
+folders_of() { (cd "$top" && find "$(folder_of "$1")" -mindepth 1 -maxdepth 1 -type d | sort | grep . || folder_of "$1"); }
 
 patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' 2>/dev/null | sort; }
 
@@ -140,8 +144,8 @@ baseline() {
 	git -C "$new" config gc.auto 0
 	git -C "$new" config core.looseCompression 1
 	git -C "$new" config advice.updateSparsePath false
-	git -C "$new" config notes.rewriteRef refs/notes/below
-	git -C "$new" config notes.displayRef refs/notes/below
+	git -C "$new" config notes.rewriteRef 'refs/notes/*'
+	git -C "$new" config notes.displayRef 'refs/notes/*'
 	if [ -z "$has_identity" ]; then
 		git -C "$new" config user.name "$(id -un)"
 		git -C "$new" config user.email "$(id -un)@localhost"
@@ -160,7 +164,7 @@ baseline() {
 	for tree in $worktrees; do
 		if [ "$(repo_of "$tree")" != "$repo" ]; then continue; fi
 		saved "$tree"
-		am "$tree" "$new" below >/dev/null
+		am "$tree" "$new" '' >/dev/null
 		[ ! -d "$src/$tree" ] || trees+=("$src/$tree")
 	done
 	mkdir -p "$old"
@@ -188,7 +192,7 @@ want_of() {
 }
 
 # am TREE REPO_DIR NOTES: apply the series of TREE to the baseline in REPO_DIR, in a worktree that has only the files
-# that it touches and goes again; print the commit.
+# that it touches and goes again; print the commit. NOTES is in front of the names of the notes' refs.
 am() {
 	local tree=$1 repo=$2 notes=$3 work=$src/.$1.am log=$src/.$1.log patch file patches
 
@@ -209,7 +213,9 @@ am() {
 				"$(version_in "$(repo_of "$tree")" "$repo")${file:+: $file does not fit} (build/src/.$tree.log)."
 		fi
 		below "$patch" >"$log"
-		[ ! -s "$log" ] || git -C "$work" notes --ref="$notes" add -f -F "$log" 2>/dev/null
+		[ ! -s "$log" ] || git -C "$work" notes --ref="${notes}below" add -f -F "$log" 2>/dev/null
+		file=${patch#"$top"/}
+		git -C "$work" notes --ref="${notes}series" add -f -m "${file%/*}" 2>/dev/null
 	done
 	git -C "$work" rev-parse HEAD
 	git -C "$repo" worktree remove -f "$work"
@@ -237,9 +243,9 @@ apply() {
 		[ "$(cat "$stamp/want" 2>/dev/null)" != "$want" ] || return 0
 		saved "$tree"
 	fi
-	commit=$(am "$tree" "$src/$repo" below)
+	commit=$(am "$tree" "$src/$repo" '')
 	if [ -d "$src/$tree" ]; then
-		say "applying the changed $(folders_of "$tree" | awk '{ print $NF }') to build/src/$tree"
+		say "applying the changed $(folder_of "$tree") to build/src/$tree"
 		g "$tree" reset -q --hard "$commit"
 	else
 		say "checking out build/src/$tree"
@@ -260,7 +266,7 @@ applied() {
 	local stamp=$src/.$1.applied
 
 	rm -rf "$stamp"
-	as_files "$1" HEAD below "$stamp/series"
+	as_files "$1" HEAD '' "$stamp/series"
 	want_of "$1" >"$stamp/want"
 }
 
@@ -270,10 +276,10 @@ saved() {
 
 	[ -d "$src/$tree" ] || return 0
 	rm -rf "$tmp"
-	as_files "$tree" HEAD below "$tmp"
+	as_files "$tree" HEAD '' "$tmp"
 	if ! g "$tree" diff --quiet HEAD || ! diff -qr "$src/.$tree.applied/series" "$tmp" >/dev/null; then
 		rm -rf "$tmp"
-		die "build/src/$tree has commits or edits that $(folders_of "$tree" | awk '{ print $NF }')/ does not hold:" \
+		die "build/src/$tree has commits or edits that $(folder_of "$tree")/ does not hold:" \
 			"commit and 'make export' them, or drop them with 'git -C build/src/$tree reset --hard' to a commit" \
 			"that it holds."
 	fi
@@ -282,22 +288,20 @@ saved() {
 
 # ---- export ---------------------------------------------------------------------------------------------------------
 
-# as_files TREE COMMIT NOTES DIR: base..COMMIT as the folders of TREE's series, under DIR. The leading commits of
-# iproute2-patched that touch nothing but include/uapi/ are for building only and have their own folder.
+# as_files TREE COMMIT NOTES DIR: base..COMMIT as the folders of TREE's series, under DIR
 as_files() {
-	local tree=$1 to=$2 notes=$3 dir=$4 split=base commit folder
+	local tree=$1 to=$2 notes=$3 dir=$4 from=base folder now commit
 
+	folder=$(folders_of "$tree" | head -n 1)
 	for commit in $(g "$tree" rev-list --reverse "base..$to"); do
-		[ "$tree" = iproute2-patched ] || break
-		! g "$tree" diff-tree -r --no-commit-id --name-only "$commit" | grep -qv '^include/uapi/' || break
-		split=$commit
+		now=$(g "$tree" notes --ref="${notes}series" show "$commit" 2>/dev/null) || now=$folder
+		[ "$now" != "$folder" ] || continue
+		write "$tree" "$from..$commit^" "$notes" "$dir/$folder"
+		[ ! -d "$dir/$now" ] || die "build/src/$tree has commits of $now after some of $folder:" \
+			"$(g "$tree" log -1 --format=%s "$commit")"
+		from=$commit^ folder=$now
 	done
-	for folder in $(folders_of "$tree"); do
-		case $folder in
-		*/uapi) write "$tree" "base..$split" "$notes" "$dir/$folder" ;;
-		*) write "$tree" "$split..$to" "$notes" "$dir/$folder" ;;
-		esac
-	done
+	write "$tree" "$from..$to" "$notes" "$dir/$folder"
 }
 
 # write TREE RANGE NOTES DIR: the commits as patch files, the same bytes for everyone
@@ -312,7 +316,7 @@ write() {
 	mapfile -t commits < <(g "$tree" rev-list --reverse "$range")
 	for patch in $(patches_in "$dir"); do
 		commit=${commits[i++]}
-		note=$(g "$tree" notes --ref="$notes" show "$commit" 2>/dev/null) || continue
+		note=$(g "$tree" notes --ref="${notes}below" show "$commit" 2>/dev/null) || continue
 		NOTE=$note awk '{ print } /^---$/ && !done { done = 1; print ENVIRON["NOTE"] "\n" }' "$patch" >"$patch.new"
 		mv "$patch.new" "$patch"
 	done
@@ -323,8 +327,8 @@ export_series() {
 
 	g "$tree" diff --quiet HEAD || die "build/src/$tree has edits that are not committed: commit them, then export."
 	rm -rf "$tmp"
-	as_files "$tree" HEAD below "$tmp"
-	for folder in $(folders_of "$tree"); do
+	as_files "$tree" HEAD '' "$tmp"
+	for folder in $({ folders_of "$tree"; (cd "$tmp" && find . -name '*.patch' -printf '%h\n' | cut -c 3-); } | sort -u); do
 		mkdir -p "$top/$folder"
 		for patch in $(patches_in "$top/$folder"); do
 			[ -e "$tmp/$folder/${patch##*/}" ] || { rm "$patch"; say "removed ${patch#"$top"/}"; }
@@ -333,11 +337,12 @@ export_series() {
 			name=$folder/${patch##*/}
 			cmp -s "$patch" "$top/$name" || { cp "$patch" "$top/$name"; say "wrote $name"; }
 		done
-		case $tree in
-		iproute2*) echo "iproute2 $(version_in iproute2 "$src/iproute2")" ;;
-		*) echo "linux-source-$KERNEL_SERIES $(version_in linux "$src/linux")" ;;
-		esac >"$top/$folder/base"
+		rmdir --ignore-fail-on-non-empty "$top/$folder"
 	done
+	case $tree in
+	iproute2*) echo "iproute2 $(version_in iproute2 "$src/iproute2")" ;;
+	*) echo "linux-source-$KERNEL_SERIES $(version_in linux "$src/linux")" ;;
+	esac >"$top/$(folder_of "$tree")/base"
 	rm -rf "$tmp"
 	applied "$tree"
 }
@@ -346,8 +351,8 @@ check() {
 	local tree=$1 tmp=$build/roundtrip commit folder patch name bad=0
 
 	rm -rf "$tmp"
-	commit=$(am "$tree" "$src/$(repo_of "$tree")" check)
-	as_files "$tree" "$commit" check "$tmp"
+	commit=$(am "$tree" "$src/$(repo_of "$tree")" check-)
+	as_files "$tree" "$commit" check- "$tmp"
 	for folder in $(folders_of "$tree"); do
 		for patch in $(patches_in "$top/$folder") $(patches_in "$tmp/$folder"); do
 			name=$folder/${patch##*/}
@@ -390,6 +395,7 @@ check:)
 		check "$tree" || status=1
 	done
 	exit $status ;;
+folders:) for tree in $worktrees; do folders_of "$tree" | sed "s/$/ $tree/"; done ;;
 saved:) for tree in $worktrees; do saved "$tree"; done ;;
-*) die "usage: series.sh sync TREE | export | check | saved" ;;
+*) die "usage: series.sh sync TREE | export | check | saved | folders" ;;
 esac

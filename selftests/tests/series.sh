@@ -15,7 +15,7 @@ export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 export GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost
 export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@localhost
 
-patches_of() { find "$top/$1" -maxdepth 1 -name '[0-9]*.patch' | sort; }
+patches_of() { find "$top/$1" -name '[0-9]*.patch' | sort; }
 
 # ---- libbpf -----------------------------------------------------------------
 
@@ -114,9 +114,6 @@ tree_of()
 	git -C "$src/linux" write-tree
 }
 
-# touched FOLDER: the files that its patches change, as sparse-checkout takes them
-touched() { sed -nE 's#^(---|\+\+\+) [ab]/([^\t]*).*#/\2#p' "$top/$1"/*.patch; }
-
 case_kernel_and_libbpf_in_either_order()
 {
 	local one
@@ -128,26 +125,25 @@ case_kernel_and_libbpf_in_either_order()
 	[ "$one" != "$(tree_of libbpf-patches)" ]
 }
 
-# What people type: the folder's patches, by their file names, onto the source.
-# The repository is one of its own that borrows the objects of the tree.
+# What people type: the patches, by their file names, onto the source. The
+# repository is one of its own that borrows the objects of the tree.
 case_git_am_takes_each_folder()
 {
-	local one repo folders folder
+	local folder repo patches
 
-	for one in linux:kernel-patches linux:libbpf-patches iproute2:iproute2-patches; do
-		repo=${one%:*}
-		folders=${one#*:}
-		[ "$repo" != iproute2 ] || folders="iproute2-patches/uapi $folders"
+	for folder in kernel-patches libbpf-patches iproute2-patches; do
+		repo=linux
+		[ $folder != iproute2-patches ] || repo=iproute2
+		patches=("$top/$folder"/*.patch)
+		[ -e "${patches[0]}" ] || patches=("$top/$folder"/*/*.patch)
 		rm -rf "$work/am"
 		git clone -q -s -n -b pristine "$src/$repo" "$work/am"
-		for folder in $folders; do
-			touched "$folder"
-		done | sort -u | git -C "$work/am" sparse-checkout set --no-cone --stdin
+		# the files that they change, as sparse-checkout takes them
+		sed -nE 's#^(---|\+\+\+) [ab]/([^\t]*).*#/\2#p' "${patches[@]}" | sort -u |
+			git -C "$work/am" sparse-checkout set --no-cone --stdin
 		git -C "$work/am" checkout -q
-		for folder in $folders; do
-			git -C "$work/am" am -q "$top/$folder"/*.patch
-		done
-		expect "patches applied" "$(for folder in $folders; do patches_of "$folder"; done | wc -l)" \
+		git -C "$work/am" am -q "${patches[@]}"
+		expect "patches applied" "$(patches_of $folder | wc -l)" \
 			"$(git -C "$work/am" rev-list --count base..)"
 	done
 }
