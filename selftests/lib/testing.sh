@@ -31,7 +31,7 @@ if [[ ${KERNEL:-host} != @(host|um*) ]]; then
 	PATH=$near/tools:$PATH
 fi
 PATH=$objs:$PATH
-export DEADLINE=10 # seconds, for whatever is waited for
+export DEADLINE=${DEADLINE:-10} # seconds, for whatever is waited for
 [[ ${KERNEL:-} != @(*debug|kcsan) ]] || DEADLINE=60
 
 # shellcheck disable=SC1091
