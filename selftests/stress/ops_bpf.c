@@ -124,7 +124,11 @@ static bool op_slot_set(int what)
 	}
 	expect("to fill", 0, err);
 	map->owned = true;
-	map->slot[key] = (struct slot){ .prog = p->obj };
+	/* the base kernel may still clear it, if it has queued a clear */
+	map->slot[key] = (struct slot){
+		.prog = p->obj,
+		.maybe = !sh->patched && !map->floor[me->index],
+	};
 	return true;
 }
 
