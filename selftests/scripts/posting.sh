@@ -22,7 +22,8 @@ send=(--no-thread --suppress-cc=author --suppress-cc=self --suppress-cc=body)
 # Name, folder, tree, prefix, thread; the series whose cover letter its own one answers.
 all_series='
 kernel     kernel-patches                 linux-patched     bpf-next       bpf-next       -
-libbpf     libbpf-patches                 libbpf            bpf-next       bpf-next       kernel
+fixes      libbpf-patches/1-fixes         libbpf            bpf-next       bpf-next       -
+libbpf     libbpf-patches/2-hold-maps     libbpf            bpf-next       bpf-next       kernel
 hold-maps  iproute2-patches/1-hold-maps   iproute2-patched  iproute2-next  iproute2-next  -
 '
 
