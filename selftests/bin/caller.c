@@ -6,8 +6,14 @@
  *
  *   plain		what every caller does
  *   filter		old: query a filter, replace it; new: leave one that holds
- *   hold		new only: use the field
+ *   slots OBJECT	print what comes of loading table.bpf.o without a
+ *			target, and without its array
+ *   pin XDP TC		pin a program of each type, without an attach type
+ *   hold OBJECT	new only: use the field, and a link with options
  *   refused TEXT	new only: the field is refused with TEXT
+ *   link TEXT		new only: the flag of a link is refused with TEXT
+ *   probe		new only: print whether XDP, XDP links, tc and tcx can
+ *			hold
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -96,7 +102,77 @@ static void test_without_holding(const struct bpf_tc_hook *hook)
 	CHECK(!heard(NULL));
 }
 
+/* OBJECT without the program SKIP, and without the array if that is jump(),
+ * which uses it: 0 or the error
+ */
+static int load_without(const char *object, const char *skip)
+{
+	struct bpf_object *obj = bpf_object__open(object);
+	struct bpf_program *prog;
+	__u32 key, value;
+	struct bpf_map *map;
+	int ret;
+
+	CHECK(obj);
+	prog = bpf_object__find_program_by_name(obj, skip);
+	map = bpf_object__find_map_by_name(obj, "jmp_table");
+	CHECK(prog && map && !bpf_program__set_autoload(prog, false));
+	if (!strcmp(skip, "jump"))
+		CHECK(!bpf_map__set_autocreate(map, false));
+	ret = bpf_object__load(obj);
+	if (!ret && strcmp(skip, "jump")) {
+		key = 0;
+		CHECK(bpf_map_lookup_elem(bpf_map__fd(map), &key, &value));
+		key = 1;
+		CHECK(!bpf_map_lookup_elem(bpf_map__fd(map), &key, &value));
+	}
+	bpf_object__close(obj);
+	return ret;
+}
+
 #ifdef HOLD_MAPS
+/* An older library has neither. */
+#pragma weak libbpf_probe_hold_maps
+#pragma weak bpf_program__attach_xdp_opts
+
+static int probe(enum bpf_prog_type prog, enum bpf_link_type link)
+{
+	return libbpf_probe_hold_maps(prog, link, NULL);
+}
+
+static void test_link(const char *object)
+{
+	LIBBPF_OPTS(bpf_xdp_opts, opts, .flags = XDP_FLAGS_HOLD_PROG_ARRAYS);
+	struct bpf_object *obj = bpf_object__open(object);
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct bpf_program *prog;
+	struct bpf_link *link;
+
+	CHECK(obj && !bpf_object__load(obj));
+	prog = bpf_object__find_program_by_name(obj, "jump");
+	link = bpf_program__attach_xdp_opts(prog, ifindex, &opts);
+	CHECK(link && !bpf_xdp_query(ifindex, 0, &query) && query.hold_maps);
+	bpf_link__destroy(link);
+	/* the control: without options */
+	link = bpf_program__attach_xdp(prog, ifindex);
+	CHECK(link && !bpf_xdp_query(ifindex, 0, &query) && !query.hold_maps);
+	bpf_link__destroy(link);
+	bpf_object__close(obj);
+}
+
+static void test_link_refused(const char *reason)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		    .flags = XDP_FLAGS_HOLD_PROG_ARRAYS);
+
+	CHECK(bpf_link_create(xdp_prog, ifindex, BPF_XDP, &opts) == -EINVAL);
+	CHECK(heard(reason));
+	/* Another -EINVAL is not blamed on the kernel. */
+	opts.flags = XDP_FLAGS_REPLACE;
+	CHECK(bpf_link_create(xdp_prog, ifindex, BPF_XDP, &opts) == -EINVAL);
+	CHECK(!heard(reason));
+}
+
 static void test_refused(const struct bpf_tc_hook *hook, const char *reason)
 {
 	LIBBPF_OPTS(bpf_tc_opts, tc, .prog_fd = tc_prog, .hold_maps = true);
@@ -203,9 +279,21 @@ int main(int argc, char **argv)
 	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_INGRESS);
 
 	if (argc < 3)
-		errx(2, "usage: caller DEV {plain|filter|hold|refused TEXT}");
+		errx(2, "usage: caller DEV {plain|filter|slots OBJECT|pin XDP TC|hold OBJECT|refused TEXT|link TEXT|probe}");
 	ifindex = hook.ifindex = if_nametoindex(argv[1]);
 	libbpf_set_print(listen_to);
+#ifdef HOLD_MAPS
+	if (!strcmp(argv[2], "probe")) {
+		printf("%d %d %d %d\n",
+		       probe(BPF_PROG_TYPE_XDP, BPF_LINK_TYPE_UNSPEC),
+		       probe(BPF_PROG_TYPE_XDP, BPF_LINK_TYPE_XDP),
+		       probe(BPF_PROG_TYPE_SCHED_CLS, BPF_LINK_TYPE_UNSPEC),
+		       probe(BPF_PROG_TYPE_SCHED_CLS, BPF_LINK_TYPE_TCX));
+		/* still in the same network namespace */
+		CHECK((int)if_nametoindex(argv[1]) == ifindex);
+		return 0;
+	}
+#endif
 	xdp_prog = load(BPF_PROG_TYPE_XDP, 2);
 	tc_prog = load(BPF_PROG_TYPE_SCHED_CLS, 0);
 
@@ -216,10 +304,19 @@ int main(int argc, char **argv)
 		test_without_holding(&hook);
 	} else if (!strcmp(argv[2], "filter")) {
 		test_filter(&hook);
+	} else if (!strcmp(argv[2], "slots") && argc == 4) {
+		printf("%d %d\n", load_without(argv[3], "verdict_hit"),
+		       load_without(argv[3], "jump"));
+	} else if (!strcmp(argv[2], "pin") && argc == 5) {
+		CHECK(!bpf_obj_pin(xdp_prog, argv[3]));
+		CHECK(!bpf_obj_pin(tc_prog, argv[4]));
 #ifdef HOLD_MAPS
-	} else if (!strcmp(argv[2], "hold")) {
+	} else if (!strcmp(argv[2], "hold") && argc == 4) {
 		test_tc(&hook);
 		test_xdp();
+		test_link(argv[3]);
+	} else if (!strcmp(argv[2], "link") && argc == 4) {
+		test_link_refused(argv[3]);
 	} else if (!strcmp(argv[2], "refused") && argc == 4) {
 		test_refused(&hook, argv[3]);
 #endif

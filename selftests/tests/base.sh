@@ -109,6 +109,14 @@ case_libbpf_says_so()
 	absent prog/xdp ip link show dev eth0
 }
 
+case_feature_probe()
+{
+	expect "as JSON" '[false,false,false]' "$(bpftool -j feature probe |
+		jq -c '.misc | [.have_xdp_hold_maps, .have_xdp_link_hold_maps,
+			.have_tc_hold_maps]')"
+	bpftool feature probe | grep -x "hold_maps for tc filters is NOT available"
+}
+
 # Callers with and without the new field, on the new library
 case_callers_of_libbpf()
 {
@@ -118,6 +126,8 @@ case_callers_of_libbpf()
 	"$objs/caller-old" eth0 plain
 	"$objs/caller-new" eth0 plain
 	"$objs/caller-new" eth0 refused "this kernel cannot hold maps"
+	"$objs/caller-new" eth0 link "its XDP links lack"
+	expect "what can be held" "0 0 0 0" "$("$objs/caller-new" eth0 probe)"
 }
 
 dies_with_loader()

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
-# bpftool: attach with hold_maps, bind, show it as text and as JSON, and answer
-# who keeps an array full. S8, S11, S12, U4
+# @build build/tools/base/bpftool
+# bpftool: attach with hold_maps, bind, show it as text and as JSON, answer who
+# keeps an array full, whether the kernel can hold, and what an update of an
+# array needs. S8, S11, S12, S15, U4
 . "$(dirname "$0")/../lib/testing.sh"
 
 # pinned: the entry program and all maps, as a loader leaves them
@@ -201,6 +203,101 @@ case_prog_bind_refuses()
 		bpftool -j prog bind id "$prog" name nosuch
 	bpftool prog bind id "$prog" name jmp_table
 	unpin
+}
+
+# Messages are on the standard error.
+both() { "$@" 2>&1; }
+
+# What an update would lose is said where it can be lost.
+case_map_update_warns()
+{
+	local prog array target lost='update will be lost'
+
+	add_pair eth0
+	pinned
+	array=$(map_named jmp_table)
+	target=$(ids newest prog verdict_hit)
+	# pinned
+	absent "$lost" both bpftool map update pinned "$pins/m/jmp_table" \
+		key 0 0 0 0 value id "$target"
+	bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 hold_maps
+	rm -r "$pins/m"
+	settle
+	# held
+	absent "$lost" both bpftool map update id "$array" key 0 0 0 0 \
+		value id "$target"
+	has_filled 2 "$prog"
+	# the control: what the unpatched one says of the same
+	present "$lost" both "$top/build/tools/base/bpftool" map update \
+		id "$array" key 0 0 0 0 value id "$target"
+
+	# not held, and no pin
+	bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 overwrite
+	until_true "the array is emptied" emptied "$prog"
+	present "$lost" both bpftool map update id "$array" key 0 0 0 0 \
+		value id "$target"
+	until_true "it is lost" emptied "$prog"
+	# by name as well, of which the unpatched one says nothing
+	present "$lost" both bpftool map update id "$array" key 0 0 0 0 \
+		value name verdict_hit
+	absent "$lost" both "$top/build/tools/base/bpftool" map update \
+		id "$array" key 0 0 0 0 value name verdict_hit
+	bpftool net detach xdpdrv dev eth0
+	rm -r "$pins/p"
+}
+
+# refuses TEXT FILE: an update with that pinned program, in words
+refuses()
+{
+	local update=(map update pinned "$pins/m/jmp_table" key 0 0 0 0 value
+		pinned "$2")
+
+	expect_text "update failed: $1" bpftool "${update[@]}"
+	as_json_fails "$1" "${update[@]}"
+	# the control
+	expect_text "update failed: Invalid argument" \
+		"$top/build/tools/base/bpftool" "${update[@]}"
+}
+
+as_json_fails() { expect_text "\"error\":\"update failed: $1" bpftool -j "${@:2}"; }
+
+case_map_update_refused()
+{
+	local prog
+
+	add_pair eth0
+	pinned
+	defer rm -f "$pins/of_xdp" "$pins/of_tc"
+	LD_LIBRARY_PATH=$top/build/libbpf/patched/usr/lib64 \
+		"$objs/caller-new" eth0 pin "$pins/of_xdp" "$pins/of_tc"
+	refuses "program type is sched_cls, the array takes xdp" "$pins/of_tc"
+	# the array is for programs with BPF_XDP, this one has no attach type
+	refuses "program type and JIT are what the array takes" "$pins/of_xdp"
+	# another EINVAL is not about the program
+	expect_text "update failed: Invalid argument" bpftool map update \
+		pinned "$pins/m/jmp_table" key 0 0 0 0 \
+		value pinned "$pins/p/verdict_hit" exist
+	rm "$pins/of_xdp" "$pins/of_tc"
+	unpin
+}
+
+case_feature_probe()
+{
+	local out kind
+
+	expect "as JSON" '[true,true,true]' "$(bpftool -j feature probe kernel |
+		jq -c '.misc | [.have_xdp_hold_maps, .have_xdp_link_hold_maps,
+			.have_tc_hold_maps]')"
+	out=$(bpftool feature probe kernel)
+	for kind in XDP 'XDP links' 'tc filters'; do
+		grep -x "hold_maps for $kind is available" <<<"$out"
+	done
+	out=$(bpftool feature probe kernel macros)
+	for kind in XDP XDP_LINK TC; do
+		grep -x "#define HAVE_${kind}_HOLD_MAPS" <<<"$out"
+	done
+	# the control
+	absent hold_maps "$top/build/tools/base/bpftool" feature probe kernel
 }
 
 # answer_of ARRAY: run the commands of docs/who-holds.md as they stand there

@@ -19,7 +19,35 @@ case_old_on_old() { add_pair eth0; caller old old plain; }
 case_old_on_new() { add_pair eth0; caller old new plain; }
 case_new_on_old() { add_pair eth0; caller new old plain; }
 case_new_on_new() { add_pair eth0; caller new new plain; }
-case_new_holds() { add_pair eth0; caller new new hold; }
+case_new_holds() { add_pair eth0; caller new new hold "$objs/table.bpf.o"; }
+
+# A program that is not loaded, and an array that is not created
+case_slots_without_programs()
+{
+	add_pair eth0
+	expect "loaded" "0 0" "$(caller old new slots "$objs/table.bpf.o")"
+	# the control: EBADF and EINVAL
+	expect "not loaded by the old library" "-9 -22" \
+		"$(caller old old slots "$objs/table.bpf.o")"
+}
+
+# Nothing is left of the questions, and a caller without the rights is told so.
+case_probe()
+{
+	add_pair eth0
+	expect "what can be held" "1 1 1 0" "$(caller new new probe)"
+	expect "nobody may ask" "-1 -1 -1 0" "$(setpriv --reuid 65534 \
+		--regid 65534 --clear-groups env \
+		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
+		"$objs/caller-new" eth0 probe)"
+	# without the right to make a network namespace
+	expect "CAP_NET_ADMIN and CAP_BPF" "1 1 -1 0" "$(setpriv \
+		--bounding-set -sys_admin env \
+		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
+		"$objs/caller-new" eth0 probe)"
+	expect "qdiscs of lo" "" "$(tc qdisc show dev lo | grep -v noqueue || :)"
+}
+
 
 case_old_library_refuses()
 {
