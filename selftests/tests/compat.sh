@@ -31,11 +31,30 @@ case_slots_without_programs()
 		"$(caller old old slots "$objs/table.bpf.o")"
 }
 
-# Nothing is left of the questions, and a caller without the rights is told so.
+# heard FILE TEXT COMMAND...: what COMMAND does, FILE has in these words
+heard() { "${@:3}"; grep -q "$2" "$1"; }
+
+# Nobody hears of the questions, and a caller without the rights is told so.
 case_probe()
 {
+	local dir
+
+	dir=$(mktemp -d)
+	defer rm -r "$dir"
 	add_pair eth0
+	ip monitor link >"$dir/ip" & defer kill $!
+	tc monitor >"$dir/tc" & defer kill $!
+	until_true "ip listens" heard "$dir/ip" 'mtu 1401' \
+		ip link set dev eth0 mtu 1401
+	until_true "tc listens" heard "$dir/tc" '^qdisc clsact' \
+		tc qdisc replace dev eth0 clsact
 	expect "what can be held" "1 1 1 0" "$(caller new new probe)"
+	until_true "ip still listens" heard "$dir/ip" 'mtu 1402' \
+		ip link set dev eth0 mtu 1402
+	until_true "tc still listens" heard "$dir/tc" '^deleted qdisc clsact' \
+		tc qdisc del dev eth0 clsact
+	expect "what others hear" "" "$(grep -hE ' lo:| lo |filter' "$dir"/* || :)"
+
 	expect "nobody may ask" "-1 -1 -1 0" "$(setpriv --reuid 65534 \
 		--regid 65534 --clear-groups env \
 		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
@@ -45,9 +64,7 @@ case_probe()
 		--bounding-set -sys_admin env \
 		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
 		"$objs/caller-new" eth0 probe)"
-	expect "qdiscs of lo" "" "$(tc qdisc show dev lo | grep -v noqueue || :)"
 }
-
 
 case_old_library_refuses()
 {
