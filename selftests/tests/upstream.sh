@@ -20,6 +20,8 @@ passes()
 }
 
 case_hold_prog_arrays() { passes hold_prog_arrays; }
+case_prog_array_init() { passes prog_array_init; }
+case_prog_array_init_skip() { passes prog_array_init_skip; }
 case_xdp_attach() { passes xdp_attach; }
 case_xdp_link() { passes xdp_link; }
 case_tc_bpf() { passes tc_bpf; }
