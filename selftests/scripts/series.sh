@@ -42,7 +42,12 @@ folder_of() {
 }
 
 # Those of a tree's series, in the order in which they are applied: what is in the folder, or the folder itself
-folders_of() { (cd "$top" && find "$(folder_of "$1")" -mindepth 1 -maxdepth 1 -type d | sort | grep . || folder_of "$1"); }
+folders_of() {
+	local found
+
+	found=$(cd "$top" && find "$(folder_of "$1")" -mindepth 1 -maxdepth 1 -type d | sort)
+	echo "${found:-$(folder_of "$1")}"
+}
 
 patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' 2>/dev/null | sort; }
 
