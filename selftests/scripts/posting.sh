@@ -21,10 +21,12 @@ send=(--no-thread --suppress-cc=author --suppress-cc=self --suppress-cc=body)
 
 # Name, folder, tree, prefix, thread; the series whose cover letter its own one answers.
 all_series='
-kernel     kernel-patches                 linux-patched     bpf-next       bpf-next       -
-fixes      libbpf-patches/1-fixes         libbpf            bpf-next       bpf-next       -
-libbpf     libbpf-patches/2-hold-maps     libbpf            bpf-next       bpf-next       kernel
-hold-maps  iproute2-patches/1-hold-maps   iproute2-patched  iproute2-next  iproute2-next  -
+kernel        kernel-patches                 linux-patched     bpf-next       bpf-next       -
+fixes         libbpf-patches/1-fixes         libbpf            bpf-next       bpf-next       -
+libbpf        libbpf-patches/2-hold-maps     libbpf            bpf-next       bpf-next       kernel
+ip-fixes      iproute2-patches/1-fixes       iproute2-patched  iproute2-next  iproute2-next  -
+ip-tail-calls iproute2-patches/2-tail-calls  iproute2-patched  iproute2-next  iproute2-next  -
+ip-hold-maps  iproute2-patches/3-hold-maps   iproute2-patched  iproute2-next  iproute2-next  -
 '
 
 bad=0
@@ -202,7 +204,7 @@ check_patch() {
 	local ignore=FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID root=(--root="$src/linux")
 
 	[ "$poster" ] || ignore+=,MISSING_SIGN_OFF
-	[ "$name" != iproute2 ] || root=(--no-tree)
+	[ "$tree" != iproute2-patched ] || root=(--no-tree)
 	sed -E '/^(diff|---|\+\+\+) /{ s#\b([ab]/)tools/(include/uapi/)#\1\2#g; s#(testsuite/[^ ]*)\.t\b#\1.sh#g }' "$1" |
 		GIT_DIR=/dev/null/none perl "$src/linux/scripts/checkpatch.pl" --strict --quiet --no-summary --show-types \
 			--ignore=$ignore "${root[@]}" - >&2 || finding "${1##*/}: checkpatch's findings are above."

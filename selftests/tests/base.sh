@@ -58,8 +58,6 @@ ip_and_tc_say_so()
 		says_so ip link set dev eth0 $mode obj "$obj" hold-maps
 	done
 	absent prog/xdp ip link show dev eth0
-	says_so ip link add eth1 xdp obj "$obj" hold-maps type dummy
-	expect_text "does not exist" ip link show dev eth1
 	tc qdisc add dev eth0 clsact
 	for verb in add replace; do
 		says_so tc filter $verb dev eth0 ingress bpf da \

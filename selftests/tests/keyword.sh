@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
-# @build build/tools/patched-nolibbpf/ip
+# @build build/tools/base/ip build/tools/patched-nolibbpf/ip
 # The keyword of ip and tc in every place where a user may put it, and what they
 # show afterwards. U4, S12. That it holds is in hold.sh; here, that all arrays
 # are full while it is shown.
@@ -92,58 +92,32 @@ case_ip_pinned()
 	rm -r "$pins/p"
 }
 
-# A device that is added with a program has it, and holds.
-case_ip_link_add()
-{
-	ip link add eth0 xdp obj "$objs/xdp.bpf.o" hold-maps type veth \
-		peer name peer0
-	defer eval "ip link del eth0 2>/dev/null || :"
-	ip link set eth0 up
-	ip link set peer0 up
-	shown_xdp "$(prog_id xdp eth0)"
-	settle
-	tail_calls_hit xdp eth0
-}
-
-# The name is free in the other namespace, and the device would be there.
-case_ip_link_add_same_name()
-{
-	ip netns add other
-	defer ip netns del other
-	ip link add v0 type dummy
-	defer ip link del v0
-	expect_text "cannot find the device" ip link add v0 netns other \
-		xdp obj "$objs/xdp.bpf.o" type dummy
-	absent v0 ip -n other link show
-	# as without xdp
-	expect_text "File exists" ip link add v0 \
-		xdpgeneric obj "$objs/xdp.bpf.o" type dummy
-	absent prog/xdp ip link show dev v0
-}
-
-# Both or nothing: not the device alone, where the program cannot be attached
+# A device cannot be added with a program: it is not added, and no program is
+# loaded. The peer of a new device is one.
 case_ip_link_add_refused()
 {
-	local add text
+	local add
 
-	while IFS=: read -r text add; do
+	while read -r add; do
 		# shellcheck disable=SC2086 # words
-		expect_text "$text" ip link add $add
-		expect "devices" '' "$(ip -br link | grep -E '^(v0|v1|eth0|peer0)' || :)"
+		expect_text "Add it first" ip link $add
+		expect "devices" '' "$(ip -br link | grep -E '^(v0|v1)' || :)"
+		ids none
 	done <<-END
-		cannot find the device:xdp obj $objs/xdp.bpf.o hold-maps type dummy
-		cannot find the device:v%d xdp obj $objs/xdp.bpf.o hold-maps type dummy
-		cannot find the device:v0 netns 1 xdp obj $objs/xdp.bpf.o hold-maps type dummy
-		for a peer:v0 type veth peer name v1 xdp obj $objs/xdp.bpf.o hold-maps
-		for a peer:v0 type veth peer name v1 xdp obj $objs/xdp.bpf.o
-		does not support XDP:v0 xdpdrv obj $objs/xdp.bpf.o hold-maps type dummy
-		doesn't contain:v0 xdp obj $objs/xdp.bpf.o program no hold-maps type dummy
+		add v0 xdp obj $objs/plain.bpf.o type dummy
+		replace v0 xdpgeneric obj $objs/xdp.bpf.o hold-maps type dummy
+		add xdpdrv obj $objs/xdp.bpf.o hold-maps type dummy
+		add v0 netns 1 xdp obj $objs/xdp.bpf.o type dummy
+		add v0 type veth peer name v1 xdp obj $objs/xdp.bpf.o hold-maps
+		add v0 xdp pinned $pins/absent type dummy
 	END
-	# the controls
-	ip link add v%d type veth peer name v1 xdp off
+	# the controls: with the stock tool it is dropped without a word
+	"$top/build/tools/base/ip" link add v0 xdp obj "$objs/plain.bpf.o" \
+		type dummy
+	absent prog/xdp ip link show dev v0
 	ip link del v0
-	ip link add v0 xdpgeneric obj "$objs/xdp.bpf.o" hold-maps type dummy
-	filled_on 2 xdpgeneric v0
+	# what asks for no program works
+	ip link add v0 type veth peer name v1 xdp off
 	ip link del v0
 }
 
