@@ -153,7 +153,7 @@ case_asan_ip()
 		clean works ip -d link show dev eth0
 		clean works ip -j -d link show dev eth0
 	done
-	xdp works xdp obj "$objs/several.bpf.o" program uses_shared hold-maps
+	xdp works xdp obj "$objs/chain.bpf.o" program entry hold-maps
 	xdp works xdp off
 	clean fails ip link add eth1 xdpdrv obj "$objs/xdp.bpf.o" hold-maps type dummy
 	clean fails ip link add eth1 netns 1 xdp obj "$objs/xdp.bpf.o" hold-maps type dummy

@@ -79,13 +79,17 @@ case_built_in_legacy()
 	dies_and_lives 2 legacy.bpf.o
 }
 
-# Several entry programs; one beside does not verify. A program and a shared
-# subprogram, and an array that the chosen one does not use.
-# a tail call in a subprogram
-# @all patched
-# @needs jit
-case_several_own() { dies_and_lives 2 several.bpf.o program uses_own; }
-case_several_shared() { dies_and_lives 2 several.bpf.o program uses_shared; }
+# Several entry programs, and one beside that does not verify: which programs
+# are in an array is not known, so that all are loaded or the chosen one alone.
+case_several_own() { fails unverifiable several.bpf.o program uses_own; }
+
+case_several_none_says_so()
+{
+	add_pair eth0
+	load xdpdrv eth0 several.bpf.o 2>/tmp/said
+	grep "loaded the program to attach only" /tmp/said
+	detach xdpdrv eth0
+}
 
 case_several_none()
 {
@@ -129,6 +133,97 @@ case_built_in_both()
 {
 	tools patched-nolibbpf
 	fails "Build iproute2 with libbpf" both.bpf.o
+}
+
+# Others find the array by its pin: what the object puts there is there. The
+# stock tools do not load such an object.
+case_entered_for_others()
+{
+	local where
+
+	add_pair eth0
+	defer rm -rf "$pins"/{ip,tc,xdp}
+	for where in xdpdrv ingress; do
+		load "$where" eth0 doors.bpf.o program front hold-maps
+		bpftool map dump name doors >/tmp/slots
+		grep -A1 '^key: 05 00 00 00' /tmp/slots
+		detach "$where" eth0
+		rm -rf "$pins"/{ip,tc,xdp}
+		! (tools base; load "$where" eth0 doors.bpf.o program front) ||
+			fail "the stock tools load it"
+		rm -rf "$pins"/{ip,tc,xdp}
+	done
+}
+
+no_later() { ! bpftool map show name later; }
+
+update_later()
+{
+	bpftool map update name later key 1 0 0 0 \
+		value pinned "$pins/p/verdict_hit"
+}
+
+# The entry program is in the section 'prog'. What bpftool loads from SEC("xdp")
+# can be put into its array; with the stock tool it cannot.
+case_updated_later()
+{
+	add_pair eth0
+	defer rm -rf "$pins/p"
+	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" type xdp
+	(tools base; load xdpdrv eth0 plain.bpf.o)
+	expect_text "Invalid argument" update_later
+	detach xdpdrv eth0
+	until_true "the first array is gone" no_later
+	load xdpdrv eth0 plain.bpf.o
+	# so is that of the first attempt, with the program beside
+	until_true "it is updated" update_later
+	detach xdpdrv eth0
+	rm -rf "$pins/p"
+}
+
+# edit_elf OBJECT NEW CODE: with the file in data, where its section headers are
+# in shoff and that of .symtab in symtab
+edit_elf()
+{
+	python3 - "$objs/$1" "/tmp/$2" "$3" <<-'END'
+		import struct, sys
+		data = bytearray(open(sys.argv[1], 'rb').read())
+		shoff, = struct.unpack_from('<Q', data, 40)
+		num, = struct.unpack_from('<H', data, 60)
+		symtab = [at for at in range(shoff, shoff + num * 64, 64)
+			  if struct.unpack_from('<I', data, at + 4) == (2,)][0]
+		exec(sys.argv[3])
+		open(sys.argv[2], 'wb').write(data)
+	END
+}
+
+# Section headers that are not aligned, as stock tools take them
+case_unaligned()
+{
+	edit_elf calls.bpf.o unaligned.bpf.o \
+		'data[shoff:shoff] = bytes(1); struct.pack_into("<Q", data, 40, shoff + 1)'
+	objs=/tmp
+	add_pair eth0
+	(tools base; load xdpdrv eth0 unaligned.bpf.o)
+	detach xdpdrv eth0
+	load xdpdrv eth0 unaligned.bpf.o
+	detach xdpdrv eth0
+}
+
+# Symbols of no size: the stock tools die of a division.
+case_entry_size()
+{
+	local build status
+
+	edit_elf calls.bpf.o entsize.bpf.o \
+		'struct.pack_into("<Q", data, symtab + 56, 0)'
+	objs=/tmp
+	add_pair eth0
+	for build in base:136 base-nolibbpf:136 patched:1 patched-nolibbpf:1; do
+		status=0
+		(tools "${build%:*}"; load xdpdrv eth0 entsize.bpf.o) || status=$?
+		expect "the status of ${build%:*}" "${build#*:}" "$((status == 136 ? 136 : status > 0))"
+	done
 }
 
 # what_loads TOOLS: the objects that load with them, without hold-maps
