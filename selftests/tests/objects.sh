@@ -116,6 +116,20 @@ case_linked_shadow()
 	dies_and_lives 2 linked.bpf.o program jump
 }
 
+# Which of several is meant? The stock tool takes the first.
+case_section_of_several()
+{
+	add_pair eth0
+	expect_text "another unverifiable" \
+		load xdpdrv eth0 plain.bpf.o section xdp
+	expect_text "another unverifiable" \
+		load ingress eth0 plain.bpf.o section tc
+	ids none
+	(tools base; load xdpdrv eth0 plain.bpf.o section xdp)
+	present "name another" ip link show dev eth0
+	detach xdpdrv eth0
+}
+
 case_several_broken() { fails unverifiable several.bpf.o program uses_broken; }
 case_several_not_there() { fails "doesn't contain prog" several.bpf.o program no; }
 case_no_section() { fails "doesn't contain sec" plain.bpf.o section no; }
