@@ -50,7 +50,7 @@ kernel/bpf/syscall.o	__sys_bpf bpf_prog_bind_map bpf_prog_get_info_by_fd
 kernel/bpf/syscall.o	bpf_prog_copy_map_ids
 # takes and drops a hold: attach and detach
 kernel/bpf/syscall.o	bpf_prog_hold_maps bpf_prog_unhold_maps
-net/core/dev.o		dev_xdp_attach dev_xdp_set_hold dev_xdp_uninstall
+net/core/dev.o		dev_xdp_attach dev_xdp_uninstall
 net/core/dev.o		unregister_netdevice_many_notify
 net/core/dev.o		bpf_xdp_link_update bpf_xdp_link_release
 net/core/dev.o		dev_xdp_detach_link bpf_prog_put_dev
