@@ -297,7 +297,7 @@ saved() {
 as_files() {
 	local tree=$1 to=$2 notes=$3 dir=$4 from=base folder now commit
 
-	folder=$(folders_of "$tree" | head -n 1)
+	read -r folder < <(folders_of "$tree")
 	for commit in $(g "$tree" rev-list --reverse "base..$to"); do
 		now=$(g "$tree" notes --ref="${notes}series" show "$commit" 2>/dev/null) || now=$folder
 		[ "$now" != "$folder" ] || continue
