@@ -295,18 +295,20 @@ saved() {
 
 # as_files TREE COMMIT NOTES DIR: base..COMMIT as the folders of TREE's series, under DIR
 as_files() {
-	local tree=$1 to=$2 notes=$3 dir=$4 from=base folder now commit
+	local tree=$1 to=$2 notes=$3 dir=$4 from=base folder='' now commit first
 
-	read -r folder < <(folders_of "$tree")
+	read -r first < <(folders_of "$tree")
 	for commit in $(g "$tree" rev-list --reverse "base..$to"); do
-		now=$(g "$tree" notes --ref="${notes}series" show "$commit" 2>/dev/null) || now=$folder
-		[ "$now" != "$folder" ] || continue
-		write "$tree" "$from..$commit^" "$notes" "$dir/$folder"
-		[ ! -d "$dir/$now" ] || die "build/src/$tree has commits of $now after some of $folder:" \
-			"$(g "$tree" log -1 --format=%s "$commit")"
-		from=$commit^ folder=$now
+		now=$(g "$tree" notes --ref="${notes}series" show "$commit" 2>/dev/null) || now=${folder:-$first}
+		if [ "$folder" ] && [ "$now" != "$folder" ]; then
+			write "$tree" "$from..$commit^" "$notes" "$dir/$folder"
+			[ ! -d "$dir/$now" ] || die "build/src/$tree has commits of $now after some of $folder:" \
+				"$(g "$tree" log -1 --format=%s "$commit")"
+			from=$commit^
+		fi
+		folder=$now
 	done
-	write "$tree" "$from..$to" "$notes" "$dir/$folder"
+	write "$tree" "$from..$to" "$notes" "$dir/${folder:-$first}"
 }
 
 # write TREE RANGE NOTES DIR: the commits as patch files, the same bytes for everyone
