@@ -31,8 +31,12 @@ case_slots_without_programs()
 		"$(caller old old slots "$objs/table.bpf.o")"
 }
 
-# heard FILE TEXT COMMAND...: what COMMAND does, FILE has in these words
+# heard FILE TEXT COMMAND...: what COMMAND does, FILE has in these words. COMMAND is
+# repeated, because nobody may have listened yet: each time it has to change something.
 heard() { "${@:3}"; grep -q "$2" "$1"; }
+set_mtu() { ip link set dev eth0 mtu 1500; ip link set dev eth0 mtu "$1"; }
+add_clsact() { tc qdisc del dev eth0 clsact 2>/dev/null || :; tc qdisc add dev eth0 clsact; }
+del_clsact() { tc qdisc add dev eth0 clsact 2>/dev/null || :; tc qdisc del dev eth0 clsact; }
 
 # Nobody hears of the questions, and a caller without the rights is told so.
 case_probe()
@@ -45,14 +49,14 @@ case_probe()
 	ip monitor link >"$dir/ip" & defer kill $!
 	tc monitor >"$dir/tc" & defer kill $!
 	until_true "ip listens" heard "$dir/ip" 'mtu 1401' \
-		ip link set dev eth0 mtu 1401
+		set_mtu 1401
 	until_true "tc listens" heard "$dir/tc" '^qdisc clsact' \
-		tc qdisc replace dev eth0 clsact
+		add_clsact
 	expect "what can be held" "1 1 1 0" "$(caller new new probe)"
 	until_true "ip still listens" heard "$dir/ip" 'mtu 1402' \
-		ip link set dev eth0 mtu 1402
+		set_mtu 1402
 	until_true "tc still listens" heard "$dir/tc" '^deleted qdisc clsact' \
-		tc qdisc del dev eth0 clsact
+		del_clsact
 	expect "what others hear" "" "$(grep -hE ' lo:| lo |filter' "$dir"/* || :)"
 
 	expect "nobody may ask" "-1 -1 -1 0" "$(setpriv --reuid 65534 \
