@@ -280,12 +280,14 @@ case_refused()
 			expect_text "an action cannot hold maps" tc filter add \
 				dev eth0 ingress bpf obj "$obj" action bpf $words
 			# shellcheck disable=SC2086 # words
-			expect_text "Attach the program as a filter" \
+			expect_text "an action cannot hold maps" \
 				tc actions add action bpf $words
 		done
 		expect_text "an action cannot hold maps" \
 			tc actions add action ok hold-maps
 		absent 'action order' tc actions show action gact
+		expect_text "this command cannot hold maps" ip route add \
+			192.0.2.0/24 dev eth0 encap bpf in obj "$obj" hold-maps
 		expect_text "leaves nothing to hold" ip link set dev eth0 \
 			xdpgeneric off hold-maps
 		expect_text "leaves nothing to hold" ip link set dev eth0 \

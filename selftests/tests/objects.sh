@@ -133,14 +133,43 @@ case_section_of_several()
 case_several_broken() { fails unverifiable several.bpf.o program uses_broken; }
 case_several_not_there() { fails "doesn't contain prog" several.bpf.o program no; }
 case_no_section() { fails "doesn't contain sec" plain.bpf.o section no; }
-case_both() { fails "Move the others out of section 'maps'" both.bpf.o; }
+case_both() { fails "Define all maps in section" both.bpf.o; }
 case_legacy_program() { fails 'use "section NAME"' legacy.bpf.o program entry; }
 case_no_object() { fails "No such file" absent.bpf.o; }
 
 case_built_in_values()
 {
 	tools patched-nolibbpf
-	fails "Build iproute2 with libbpf" chain.bpf.o
+	fails "Build iproute2 with libbpf" plain.bpf.o
+}
+
+# Nor is it told about libbpf when the name of the section is wrong.
+case_built_in_no_section()
+{
+	tools patched-nolibbpf
+	add_pair eth0
+	load xdpdrv eth0 chain.bpf.o section no 2>/tmp/said &&
+		fail "loaded from a section that is not there"
+	grep "not found in ELF file" /tmp/said
+	absent libbpf cat /tmp/said
+}
+
+case_built_in_constants()
+{
+	tools patched-nolibbpf
+	fails "refers to section '.rodata'" constants.bpf.o
+}
+
+# The stock tool leaves the analysis out.
+case_built_in_says_why()
+{
+	tools patched-nolibbpf
+	fails "unreachable insn" rejected.bpf.o
+	tools base-nolibbpf
+	load xdpdrv eth0 rejected.bpf.o 2>/tmp/said &&
+		fail "the verifier takes it"
+	grep "Verifier analysis" /tmp/said
+	absent "unreachable insn" cat /tmp/said
 }
 
 case_built_in_both()

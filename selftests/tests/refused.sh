@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# @all um
+# @build build/tools/base-nolibbpf/ip build/tools/patched-nolibbpf/ip
+# A command that the kernel refuses changes nothing: neither what is in an array
+# that is pinned and in use, nor which pins there are. One that it accepts fills
+# the array. U6
+. "$(dirname "$0")/../lib/testing.sh"
+
+# tools NAME: take ip and tc of build/tools/NAME
+tools() { PATH=$top/build/tools/$1:$PATH; }
+
+xdp_set() { local version=$1; shift; ip "$@" obj "$objs/$kind$version.bpf.o"; }
+tc_filter()
+{
+	local version=$1; shift
+
+	tc filter "$@" bpf da obj "$objs/$kind$version.tc.bpf.o"
+}
+
+pins_are()
+{
+	local found
+
+	found=$(find "$pins" -name jmp)
+	expect "the pins of the array" "$1" "${found:+there}"
+}
+
+remove_pins() { rm -rf "$pins"/{ip,tc,xdp}; }
+
+# refused TEXT VERDICT COMMAND...: with that text, and what was attached goes on
+refused()
+{
+	local text=$1 wanted=$2; shift 2
+
+	expect_text "$text" "$@"
+	[ -z "$wanted" ] ||
+		expect "the verdict" "$wanted" "$(verdict "$(prog_id "$where" eth0)")"
+}
+
+refused_xdp()
+{
+	local where=xdpdrv
+
+	add_pair eth0
+	defer remove_pins
+	ip link set dev peer0 mtu 9000
+	refused "too large" '' xdp_set new link set dev eth0 xdpdrv
+	pins_are ''
+	ip link set dev peer0 mtu 1500
+
+	xdp_set old link set dev eth0 xdpdrv
+	pins_are there
+	refused "already attached" 2 xdp_set new link set dev eth0 xdpdrv
+	refused "already attached" 2 \
+		xdp_set new link set dev eth0 xdpdrv hold-maps
+	refused "can't be active at the same time" 2 \
+		xdp_set new -force link set dev eth0 xdpgeneric
+	pins_are there
+
+	xdp_set new -force link set dev eth0 xdpdrv
+	expect "the verdict" 3 "$(verdict "$(prog_id xdpdrv eth0)")"
+	detach xdpdrv eth0
+	remove_pins
+}
+
+refused_tc()
+{
+	local where=ingress at=(dev eth0 ingress prio 1 handle 1)
+
+	add_pair eth0
+	defer remove_pins
+	refused "Parent Qdisc doesn't exists" '' tc_filter new add "${at[@]}"
+	pins_are ''
+
+	tc qdisc add dev eth0 clsact
+	tc_filter old add "${at[@]}"
+	pins_are there
+	refused "exists" 0 tc_filter new add "${at[@]}"
+	refused "Qdisc" 0 tc_filter new add dev peer0 ingress prio 1 handle 1
+	pins_are there
+
+	tc_filter new replace "${at[@]}"
+	expect "the verdict" 3 "$(verdict "$(prog_id ingress eth0)")"
+	detach ingress eth0
+	remove_pins
+}
+
+case_xdp() { kind=pinned_ refused_xdp; }
+case_tc() { kind=pinned_ refused_tc; }
+case_xdp_legacy() { kind=pinned_legacy_ refused_xdp; }
+case_tc_legacy() { kind=pinned_legacy_ refused_tc; }
+
+case_xdp_built_in()
+{
+	tools patched-nolibbpf
+	kind=pinned_legacy_ refused_xdp
+}
+
+case_tc_built_in()
+{
+	tools patched-nolibbpf
+	kind=pinned_legacy_ refused_tc
+}
+
+# What the stock tools do: the program that is attached jumps to what came with
+# the command that was refused, and the pin of one that never ran stays.
+case_stock_built_in()
+{
+	local where=xdpdrv kind=pinned_legacy_
+
+	tools base-nolibbpf
+	add_pair eth0
+	defer remove_pins
+	ip link set dev peer0 mtu 9000
+	refused "too large" '' xdp_set new link set dev eth0 xdpdrv
+	pins_are there
+	remove_pins
+	ip link set dev peer0 mtu 1500
+
+	xdp_set old link set dev eth0 xdpdrv
+	refused "already attached" 3 xdp_set new link set dev eth0 xdpdrv
+	detach xdpdrv eth0
+	remove_pins
+}
+
+run_cases "$@"
