@@ -6,6 +6,7 @@
 # keeps an array full, whether the kernel can hold, and what an update of an
 # array needs. S8, S11, S12, S15, U4
 . "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/netdevsim.sh"
 
 # pinned: the entry program and all maps, as a loader leaves them
 pinned()
@@ -208,42 +209,192 @@ case_prog_bind_refuses()
 # Messages are on the standard error.
 both() { "$@" 2>&1; }
 
-# What an update would lose is said where it can be lost.
-case_map_update_warns()
-{
-	local prog array target lost='update will be lost'
+lost='update will be lost' base=$top/build/tools/base/bpftool
 
-	add_pair eth0
+# shellcheck disable=SC2086 # words
+# fill BPFTOOL ARRAY PROG: by its id, as somebody does who has no more of the array
+fill() { both $1 map update id "$2" key 0 0 0 0 value "${4:-id}" "$3"; }
+
+# warned_of ARRAY PROG USER: the update is lost, and USER named
+warned_of()
+{
+	present "attach with hold_maps what uses it: $3" fill bpftool "$1" "$2"
+	until_true "it is lost" no_slots "$1"
+}
+
+# not_warned_of ARRAY PROG: the update of an empty array stays
+not_warned_of()
+{
+	says 0 ids slots "$1"
+	absent "$lost" fill bpftool "$1" "$2"
+	settle
+	says 1 ids slots "$1"
+	# the control: what the unpatched one says of the same
+	present "$lost" fill "$base" "$1" "$2"
+}
+
+# emptied_array: sets array and target, a program that it takes; pinned is the
+# one that uses it
+emptied_array()
+{
 	pinned
 	array=$(map_named jmp_table)
 	target=$(ids newest prog verdict_hit)
-	# pinned
-	absent "$lost" both bpftool map update pinned "$pins/m/jmp_table" \
-		key 0 0 0 0 value id "$target"
-	bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 hold_maps
 	rm -r "$pins/m"
-	settle
-	# held
-	absent "$lost" both bpftool map update id "$array" key 0 0 0 0 \
-		value id "$target"
-	has_filled 2 "$prog"
-	# the control: what the unpatched one says of the same
-	present "$lost" both "$top/build/tools/base/bpftool" map update \
-		id "$array" key 0 0 0 0 value id "$target"
-
-	# not held, and no pin
-	bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 overwrite
 	until_true "the array is emptied" emptied "$prog"
-	present "$lost" both bpftool map update id "$array" key 0 0 0 0 \
+}
+
+case_update_of_pinned()
+{
+	local prog array target
+
+	emptied_array
+	defer rm -f "$pins/m"
+	bpftool map pin id "$array" "$pins/m"
+	not_warned_of "$array" "$target"
+	bpftool map delete pinned "$pins/m" key 0 0 0 0
+	absent "$lost" both bpftool map update pinned "$pins/m" key 0 0 0 0 \
 		value id "$target"
-	until_true "it is lost" emptied "$prog"
-	# by name as well, of which the unpatched one says nothing
-	present "$lost" both bpftool map update id "$array" key 0 0 0 0 \
-		value name verdict_hit
-	absent "$lost" both "$top/build/tools/base/bpftool" map update \
-		id "$array" key 0 0 0 0 value name verdict_hit
-	bpftool net detach xdpdrv dev eth0
+	unpin
+}
+
+case_update_of_unused()
+{
+	local prog array target
+
+	emptied_array
+	warned_of "$array" "$target" "prog $prog"
+	# a name is no better, of which the unpatched one says nothing
+	present "$lost" fill bpftool "$array" verdict_hit name
+	until_true "it is lost" no_slots "$array"
+	absent "$lost" fill "$base" "$array" verdict_hit name
+	until_true "it is lost" no_slots "$array"
+	# it would not be JSON
+	expect "as JSON" null "$(fill "bpftool -j" "$array" "$target")"
+	until_true "it is lost" no_slots "$array"
 	rm -r "$pins/p"
+}
+
+# One that no program uses, and whose pin bpftool does not see
+case_update_of_unseen()
+{
+	local array prog
+
+	defer rm -f "$pins/m" "$pins/p"
+	bpftool map create "$pins/m" type prog_array key 4 value 4 entries 1 \
+		name unseen
+	bpftool prog load "$objs/offload.bpf.o" "$pins/p" type xdp
+	array=$(map_named unseen)
+	prog=$(ids newest prog offload)
+	present "what uses it: no program yet" unshare -m bash -ec '
+		umount /sys/fs/bpf
+		bpftool map update id "$1" key 0 0 0 0 value id "$2" 2>&1
+		' - "$array" "$prog"
+	rm "$pins/m" "$pins/p"
+}
+
+# warned_of_xdp MODE
+warned_of_xdp()
+{
+	local prog array target
+
+	add_pair eth0
+	emptied_array
+	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0
+	warned_of "$array" "$target" "prog $prog on eth0"
+	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0 \
+		overwrite hold_maps
+	not_warned_of "$array" "$target"
+	bpftool net detach "$1" dev eth0
+	rm -r "$pins/p"
+}
+
+case_update_with_xdp() { warned_of_xdp xdpdrv; }
+case_update_with_generic() { warned_of_xdp xdpgeneric; }
+
+case_update_with_link()
+{
+	local prog array target
+
+	add_pair eth0
+	defer rm -f "$pins/link"
+	emptied_array
+	says ok link create "$pins/p/jump" drv eth0 "$pins/link"
+	warned_of "$array" "$target" "prog $prog on eth0"
+	rm "$pins/link"
+	until_true "the link is gone" nothing_on eth0
+	says ok link create "$pins/p/jump" drv,hold eth0 "$pins/link"
+	not_warned_of "$array" "$target"
+	rm "$pins/link"
+	rm -r "$pins/p"
+}
+
+# warned_of_filter PARENT...: where it is attached
+warned_of_filter()
+{
+	local prog array filter=(tc filter replace dev eth0 "$@" prio 1
+		protocol all handle 1 bpf da pinned "$pins/entry")
+
+	defer rm -f "$pins/entry"
+	start_loader ingress -p "$pins/entry" -- eth0
+	kill_loader
+	prog=$(prog_id ingress eth0)
+	array=$(map_named jmp)
+	detach ingress eth0
+	until_true "the array is emptied" emptied "$prog"
+	"${filter[@]}"
+	# it takes the program that uses it as well
+	warned_of "$array" "$prog" "prog $prog on eth0"
+	"${filter[@]}" hold-maps
+	not_warned_of "$array" "$prog"
+	tc filter del dev eth0 "$@"
+	rm "$pins/entry"
+}
+
+case_update_with_filter()
+{
+	add_pair eth0
+	warned_of_filter egress
+}
+
+case_update_with_filter_of_class()
+{
+	add_pair eth0
+	tc qdisc add dev eth0 root handle 1: prio
+	warned_of_filter parent 1:
+}
+
+# What is in another network namespace is not found, but an array that is not empty
+# shows that something keeps it.
+case_update_elsewhere()
+{
+	local array target
+
+	ip netns add elsewhere
+	defer eval "ip netns del elsewhere 2>/dev/null || :"
+	ip -n elsewhere link add eth0 type dummy
+	ip -n elsewhere link set dev eth0 xdpgeneric obj "${object_for[xdp]}" \
+		hold-maps
+	array=$(map_named jmp)
+	target=$(entry_id)
+	absent "$lost" fill bpftool "$array" "$target"
+	ip netns del elsewhere
+}
+
+# bpftool finds processes by an iterator.
+# @all patched
+# @needs tracing
+case_update_of_open()
+{
+	local prog array
+
+	start_loader xdpdrv --
+	array=$(map_named jmp)
+	prog=$(entry_id)
+	bpftool map delete id "$array" key 0 0 0 0
+	says 0 ids slots "$array"
+	not_warned_of "$array" "$prog"
+	kill_loader
 }
 
 # refuses TEXT FILE: an update with that pinned program, in words
@@ -256,10 +407,18 @@ refuses()
 	as_json_fails "$1" "${update[@]}"
 	# the control
 	expect_text "update failed: Invalid argument" \
-		"$top/build/tools/base/bpftool" "${update[@]}"
+		"$base" "${update[@]}"
 }
 
 as_json_fails() { expect_text "\"error\":\"update failed: $1" bpftool -j "${@:2}"; }
+
+# refused_pins: a program of each type, which the array does not take
+refused_pins()
+{
+	defer rm -f "$pins/of_xdp" "$pins/of_tc"
+	LD_LIBRARY_PATH=$top/build/libbpf/patched/usr/lib64 \
+		"$objs/caller-new" eth0 pin "$pins/of_xdp" "$pins/of_tc"
+}
 
 case_map_update_refused()
 {
@@ -267,9 +426,7 @@ case_map_update_refused()
 
 	add_pair eth0
 	pinned
-	defer rm -f "$pins/of_xdp" "$pins/of_tc"
-	LD_LIBRARY_PATH=$top/build/libbpf/patched/usr/lib64 \
-		"$objs/caller-new" eth0 pin "$pins/of_xdp" "$pins/of_tc"
+	refused_pins
 	refuses "program type is sched_cls, the array takes xdp" "$pins/of_tc"
 	# the array is for programs with BPF_XDP, this one has no attach type
 	refuses "program type and JIT are what the array takes" "$pins/of_xdp"
@@ -277,6 +434,69 @@ case_map_update_refused()
 	expect_text "update failed: Invalid argument" bpftool map update \
 		pinned "$pins/m/jmp_table" key 0 0 0 0 \
 		value pinned "$pins/p/verdict_hit" exist
+	rm "$pins/of_xdp" "$pins/of_tc"
+	unpin
+}
+
+# A program that a device runs, and one that is bound to a device, of which the
+# kernel does not tell
+case_map_update_refuses_devices()
+{
+	local prog sim
+
+	add_pair eth0
+	add_netdevsim
+	pinned
+	defer rm -f "$pins/off" "$pins/bound" "$pins/new"
+	bpftool prog load "$objs/offload.bpf.o" "$pins/off" type xdp \
+		offload_dev "$sim"
+	bpftool prog load "$objs/offload.bpf.o" "$pins/bound" type xdp \
+		xdpmeta_dev eth0
+	refuses "the program is offloaded to a device" "$pins/off"
+	refuses "program type and JIT are what the array takes" "$pins/bound"
+	# an array that has not taken one yet, and so has no type
+	bpftool map create "$pins/new" type prog_array key 4 value 4 entries 1 \
+		name new
+	expect_text "the program is offloaded to a device" bpftool map update \
+		pinned "$pins/new" key 0 0 0 0 value pinned "$pins/off"
+	expect_text "update failed: Invalid argument" bpftool map update \
+		pinned "$pins/new" key 0 0 0 0 value pinned "$pins/bound"
+	rm "$pins/off" "$pins/bound" "$pins/new"
+	unpin
+}
+
+# jit_of ARRAY PROG ARRAY_JITED PROG_JITED: what bpftool says if the kernel reports
+# these. No kernel here has both kinds of programs: it is built with the JIT
+# always on, or has none.
+jit_of()
+{
+	unshare -m bash -ec '
+		mkdir -p /run/reports/self/fdinfo
+		for fd in {3..9}; do
+			printf "%s:\t%s\n" owner_prog_type 6 owner_jited "$3" \
+				prog_jited "$4" >/run/reports/self/fdinfo/$fd
+		done
+		mount --bind /run/reports /proc
+		! bpftool map update id "$1" key 0 0 0 0 value id "$2" 2>&1
+	' - "$@"
+}
+
+case_map_update_refuses_jit()
+{
+	local prog array target
+
+	add_pair eth0
+	pinned
+	defer rm -rf /run/reports
+	refused_pins
+	array=$(map_named jmp_table)
+	target=$(bpftool -j prog show pinned "$pins/of_xdp" | jq .id)
+	expect "not jited" "Error: update failed: the program is not jited, the \
+array takes those that are" "$(jit_of "$array" "$target" 1 0)"
+	expect "jited" "Error: update failed: the program is jited, the array takes \
+those that are not" "$(jit_of "$array" "$target" 0 1)"
+	# the control
+	present "JIT are what the array takes" jit_of "$array" "$target" 1 1
 	rm "$pins/of_xdp" "$pins/of_tc"
 	unpin
 }
@@ -297,7 +517,7 @@ case_feature_probe()
 		grep -x "#define HAVE_${kind}_HOLD_MAPS" <<<"$out"
 	done
 	# the control
-	absent hold_maps "$top/build/tools/base/bpftool" feature probe kernel
+	absent hold_maps "$base" feature probe kernel
 }
 
 # answer_of ARRAY: run the commands of docs/who-holds.md as they stand there

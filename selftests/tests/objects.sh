@@ -223,6 +223,30 @@ case_updated_later()
 	rm -rf "$pins/p"
 }
 
+# Likewise what bpftool loads from SEC("tc"). The stock tc takes a section that
+# libbpf does not know for an ordinary one, too, but not "tcx/ingress".
+case_updated_later_tc()
+{
+	local section
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer rm -rf "$pins/p"
+	bpftool prog loadall "$objs/table.tc.bpf.o" "$pins/p"
+	for section in ingress tcx/ingress; do
+		load ingress eth0 sections.bpf.o section $section
+		says 2 ids verdict "$(prog_id ingress eth0)"
+		update_later
+		says 0 ids verdict "$(prog_id ingress eth0)"
+		detach ingress eth0
+		until_true "the array is gone" no_later
+	done
+	(tools base; load ingress eth0 sections.bpf.o section tcx/ingress)
+	expect_text "such as the expected attach type" update_later
+	detach ingress eth0
+	rm -rf "$pins/p"
+}
+
 # edit_elf OBJECT NEW CODE: with the file in data, where its section headers are
 # in shoff and that of .symtab in symtab
 edit_elf()
