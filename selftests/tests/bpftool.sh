@@ -286,6 +286,7 @@ case_update_of_unseen()
 	bpftool prog load "$objs/offload.bpf.o" "$pins/p" type xdp
 	array=$(map_named unseen)
 	prog=$(ids newest prog offload)
+	# shellcheck disable=SC2016 # for that shell
 	present "what uses it: no program yet" unshare -m bash -ec '
 		umount /sys/fs/bpf
 		bpftool map update id "$1" key 0 0 0 0 value id "$2" 2>&1
@@ -329,18 +330,20 @@ case_update_with_link()
 	rm -r "$pins/p"
 }
 
-# warned_of_filter PARENT...: where it is attached
+# warned_of_filter QDISC PARENT...: it is attached there
 warned_of_filter()
 {
-	local prog array filter=(tc filter replace dev eth0 "$@" prio 1
-		protocol all handle 1 bpf da pinned "$pins/entry")
+	local prog array qdisc=$1 filter; shift
 
+	filter=(tc filter replace dev eth0 "$@" prio 1 protocol all handle 1
+		bpf da pinned "$pins/entry")
+	add_pair eth0
+	tc qdisc add dev eth0 "$qdisc"
 	defer rm -f "$pins/entry"
-	start_loader ingress -p "$pins/entry" -- eth0
-	kill_loader
-	prog=$(prog_id ingress eth0)
+	start_loader ingress -p "$pins/entry" --
+	prog=$(entry_id)
 	array=$(map_named jmp)
-	detach ingress eth0
+	kill_loader
 	until_true "the array is emptied" emptied "$prog"
 	"${filter[@]}"
 	# it takes the program that uses it as well
@@ -351,18 +354,9 @@ warned_of_filter()
 	rm "$pins/entry"
 }
 
-case_update_with_filter()
-{
-	add_pair eth0
-	warned_of_filter egress
-}
-
-case_update_with_filter_of_class()
-{
-	add_pair eth0
-	tc qdisc add dev eth0 root handle 1: prio
-	warned_of_filter parent 1:
-}
+case_update_with_filter() { warned_of_filter clsact egress; }
+# which is found in another way
+case_update_with_filter_of_qdisc() { warned_of_filter ingress parent ffff:; }
 
 # What is in another network namespace is not found, but an array that is not empty
 # shows that something keeps it.
@@ -470,6 +464,7 @@ case_map_update_refuses_devices()
 # always on, or has none.
 jit_of()
 {
+	# shellcheck disable=SC2016 # for that shell
 	unshare -m bash -ec '
 		mkdir -p /run/reports/self/fdinfo
 		for fd in {3..9}; do
@@ -518,6 +513,10 @@ case_feature_probe()
 	done
 	# the control
 	absent hold_maps "$base" feature probe kernel
+	# who may not ask is not told that it is not available
+	out=$(setpriv --reuid 65534 --regid 65534 --clear-groups \
+		bpftool feature probe kernel unprivileged)
+	[[ $out == *"misc"* && $out != *hold_maps* ]] || fail "nobody sees $out"
 }
 
 # answer_of ARRAY: run the commands of docs/who-holds.md as they stand there
