@@ -103,6 +103,23 @@ case_tc_built_in()
 	kind=pinned_legacy_ refused_tc
 }
 
+# The array of an XDP program takes no others, and says which it takes.
+case_says_what_differs()
+{
+	local where=xdpdrv kind=pinned_
+
+	add_pair eth0
+	tc qdisc add dev eth0 clsact
+	defer remove_pins
+	xdp_set old link set dev eth0 xdpdrv
+	refused "their type is 6, this one's is 3" 2 \
+		tc_filter old add dev eth0 ingress prio 1 handle 1
+	refused "whether it takes fragments" 2 \
+		xdp_set frags -force link set dev eth0 xdpdrv
+	detach xdpdrv eth0
+	remove_pins
+}
+
 # What the stock tools do: the program that is attached jumps to what came with
 # the command that was refused, and the pin of one that never ran stays.
 case_stock_built_in()

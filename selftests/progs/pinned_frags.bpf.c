@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pinned_new.bpf.c, but its programs take fragments */
+#define VERDICT NEW
+#include "arrays.h"
+#undef TARGET
+#define TARGET "xdp.frags"
+#include "pinned.h"
