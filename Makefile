@@ -128,6 +128,12 @@ build/tools/patched-%/ip: build/state/iproute2-patched build/libbpf/patched/$(li
 build/tools/patched-%/bpftool: build/libbpf/patched/$(libbpf.a) | $(btf-patched)
 	+$(Q)$(step) bpftool-patched-$* $(scripts)/tools.sh bpftool patched-$*
 
+# libFuzzer with the loader of iproute2
+build/fuzz/base-nolibbpf: build/state/iproute2
+build/fuzz/patched build/fuzz/patched-nolibbpf: build/state/iproute2-patched
+build/fuzz/%: selftests/fuzz/build selftests/fuzz/objects.c build/libbpf/patched/$(libbpf.a) | deps-check
+	+$(Q)$(step) fuzz-$* selftests/fuzz/build $*
+
 build/vm/init: selftests/vm/init.c | deps
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc -Wall -Wextra -O2 -static -o $@ $<

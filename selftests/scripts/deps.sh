@@ -35,7 +35,9 @@ strace                     strace            loaders that are killed in the gues
 '
 for goal; do
 	case $goal in
-	check) needs+='
+	check) needs+="
+$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer-x86_64.a  libclang-rt-$(clang -dumpversion | sed 's/\..*//')-dev  make check-all
+"'
 abidiff                    abigail-tools     make check
 rst2man                    python3-docutils  make check
 groff                      groff-base        make check
