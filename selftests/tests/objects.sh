@@ -157,7 +157,7 @@ case_built_in_no_section()
 case_built_in_constants()
 {
 	tools patched-nolibbpf
-	fails "refers to section '.rodata'" constants.bpf.o
+	fails "has section '.rodata'" constants.bpf.o
 }
 
 # The stock tool leaves the analysis out.

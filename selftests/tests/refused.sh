@@ -48,6 +48,9 @@ refused_xdp()
 	refused "too large" '' xdp_set new link set dev eth0 xdpdrv
 	pins_are ''
 	ip link set dev peer0 mtu 1500
+	refused "garbage" '' ip link set dev eth0 xdpdrv \
+		obj "$objs/${kind}new.bpf.o" bogus
+	pins_are ''
 
 	xdp_set old link set dev eth0 xdpdrv
 	pins_are there
@@ -112,11 +115,56 @@ case_says_what_differs()
 	tc qdisc add dev eth0 clsact
 	defer remove_pins
 	xdp_set old link set dev eth0 xdpdrv
-	refused "their type is 6, this one's is 3" 2 \
+	refused "takes programs of type 6" 2 \
 		tc_filter old add dev eth0 ingress prio 1 handle 1
-	refused "whether it takes fragments" 2 \
+	refused "with fragments or without" 2 \
 		xdp_set frags -force link set dev eth0 xdpdrv
 	detach xdpdrv eth0
+	remove_pins
+}
+
+# Each action on the line is a request: what the first one made stays.
+case_actions()
+{
+	local file=$objs/pinned_old.tc.bpf.o
+
+	defer remove_pins
+	expect_text "exists" \
+		tc actions add action bpf obj "$file" section classifier index 1 \
+		add action bpf obj "$file" section classifier index 1
+	pins_are there
+	present "index 1" tc actions show action bpf
+	tc actions flush action bpf
+	remove_pins
+}
+
+# The array is left out, and so is its pin.
+case_new_pin_left_out()
+{
+	add_pair eth0
+	ip link set dev eth0 xdpdrv obj "$objs/pinned_beside.bpf.o" \
+		program front 2>/tmp/said
+	grep "loaded the program to attach only" /tmp/said
+	pins_are ''
+	detach xdpdrv eth0
+}
+
+# Two commands that make the same pin share the map.
+case_pinned_at_once()
+{
+	local i other kind=pinned_
+
+	add_pair eth0
+	defer remove_pins
+	tc qdisc add dev eth0 clsact
+	tc qdisc add dev peer0 clsact
+	for ((i = 0; i < 20; i++)); do
+		remove_pins
+		tc_filter old replace dev eth0 ingress prio 1 handle 1 &
+		other=$!
+		tc_filter old replace dev peer0 ingress prio 1 handle 1
+		wait $other
+	done
 	remove_pins
 }
 
