@@ -22,8 +22,10 @@ send=(--no-thread --suppress-cc=author --suppress-cc=self --suppress-cc=body)
 # Name, folder, tree, prefix, thread; the series whose cover letter its own one answers.
 all_series='
 kernel        kernel-patches                 linux-patched     bpf-next       bpf-next       -
+links         kernel-patches/links           linux-patched     bpf-next       bpf-next       -
 fixes         libbpf-patches/1-fixes         libbpf            bpf-next       bpf-next       -
 libbpf        libbpf-patches/2-hold-maps     libbpf            bpf-next       bpf-next       kernel
+libbpf-links  libbpf-patches/3-links         libbpf            bpf-next       bpf-next       links
 ip-fixes      iproute2-patches/1-fixes       iproute2-patched  iproute2-next  iproute2-next  -
 ip-tail-calls iproute2-patches/2-tail-calls  iproute2-patched  iproute2-next  iproute2-next  -
 ip-hold-maps  iproute2-patches/3-hold-maps   iproute2-patched  iproute2-next  iproute2-next  -
@@ -39,7 +41,8 @@ for_each() {
 		mapfile -t patches < <(find "$top/$folder" -maxdepth 1 -name '[0-9]*.patch' | sort)
 		cover=$top/$folder/cover-letter
 		[ -f "$cover" ] || die "$folder has no cover letter."
-		later=$(find "$top/${folder%%/*}" -name '[0-9]*.patch' | awk -v after="$top/$folder/~" '$0 > after' | wc -l)
+		later=$(awk -v name="$name" -v tree="$tree" 'later && $3 == tree { print $2 } $1 == name { later = 1 }' \
+			<<<"$all_series" | while read -r later; do ls "$top/$later"/[0-9]*.patch; done | wc -l)
 		range=HEAD~$((later + ${#patches[@]}))..HEAD~$later
 		"$1"
 	done <<<"$all_series"

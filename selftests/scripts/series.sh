@@ -3,7 +3,7 @@
 # The patch series and the git trees that they live in. build/src holds
 #
 #   linux             pristine, one baseline commit        iproute2             the same
-#   linux-patched     a worktree: + kernel-patches/        iproute2-patched     a worktree: + iproute2-patches/*/
+#   linux-patched     a worktree: + kernel-patches/{,*/}    iproute2-patched     a worktree: + iproute2-patches/*/
 #   libbpf            a worktree: + libbpf-patches/*/
 #
 # usage: series.sh sync TREE   have TREE unpacked and its series applied; note in build/state/TREE what it now holds
@@ -41,12 +41,14 @@ folder_of() {
 	esac
 }
 
-# Those of a tree's series, in the order in which they are applied: what is in the folder, or the folder itself
+# Those of a tree's series, in the order in which they are applied: the folder itself, if it has patches, and what is in it
 folders_of() {
-	local found
+	local folder found
 
-	found=$(cd "$top" && find "$(folder_of "$1")" -mindepth 1 -maxdepth 1 -type d | sort)
-	echo "${found:-$(folder_of "$1")}"
+	folder=$(folder_of "$1")
+	found=$(cd "$top" && find "$folder" -mindepth 1 -maxdepth 1 -type d | sort)
+	if [ -z "$found" ] || [ "$(patches_in "$top/$folder")" ]; then echo "$folder"; fi
+	[ -z "$found" ] || echo "$found"
 }
 
 patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' 2>/dev/null | sort; }

@@ -85,8 +85,8 @@ case_standalone_libbpf()
 		*tools/lib/bpf* | *tools/include/*) fail "$patch needs both" ;;
 		esac
 	done
-	expect "patches applied" 8 "$(($(git rev-list --count HEAD) - 1))"
-	sed -i 's/^\t\tbtf__permute;$/&\n\t\tbpf_program__attach_xdp_opts;\n\t\tlibbpf_probe_hold_maps;/' \
+	expect "patches applied" 12 "$(($(git rev-list --count HEAD) - 1))"
+	sed -i 's/^\t\tbtf__permute;$/&\n\t\tbpf_program__attach_freplace_opts;\n\t\tbpf_program__attach_xdp_opts;\n\t\tlibbpf_probe_hold_maps;/' \
 		src/libbpf.map
 	make -C src CC='ccache gcc' "-j$(nproc)" install install_headers \
 		DESTDIR="$work/to" LIBSUBDIR=lib
@@ -144,8 +144,7 @@ case_git_am_takes_each_folder()
 	for folder in kernel-patches libbpf-patches iproute2-patches; do
 		repo=linux
 		[ $folder != iproute2-patches ] || repo=iproute2
-		patches=("$top/$folder"/*.patch)
-		[ -e "${patches[0]}" ] || patches=("$top/$folder"/*/*.patch)
+		mapfile -t patches < <(patches_of $folder)
 		rm -rf "$work/am"
 		git clone -q -s -n -b pristine "$src/$repo" "$work/am"
 		# the files that they change, as sparse-checkout takes them
