@@ -3,7 +3,8 @@
  * attach [OPTION]... WHERE OBJECT [DEV]...: a loader that uses libbpf
  *
  * Loads OBJECT, attaches its program "entry" WHERE (xdp, xdpgeneric, xdpdrv,
- * ingress, egress, or load for nowhere) on each DEV, and exits.
+ * ingress, egress, tcx_ingress with a link, before the others, or load for
+ * nowhere) on each DEV, and exits.
  *
  *   -h		hold the maps
  *   -b		bind jmp_deep to the entry program first, which itself does not
@@ -41,6 +42,15 @@ static void attach_tc(int ifindex, int fd, enum bpf_tc_attach_point where,
 		err(1, "bpf_tc_attach");
 }
 
+static void attach_tcx(int ifindex, int fd, bool hold)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		    .flags = BPF_F_BEFORE | (hold ? BPF_F_HOLD_MAPS : 0));
+
+	if (bpf_link_create(fd, ifindex, BPF_TCX_INGRESS, &opts) < 0)
+		err(1, "bpf_link_create");
+}
+
 static void attach(const char *where, const char *dev, int fd, bool hold)
 {
 	int ifindex = device_index(dev);
@@ -55,6 +65,8 @@ static void attach(const char *where, const char *dev, int fd, bool hold)
 		attach_tc(ifindex, fd, BPF_TC_INGRESS, hold);
 	else if (!strcmp(where, "egress"))
 		attach_tc(ifindex, fd, BPF_TC_EGRESS, hold);
+	else if (!strcmp(where, "tcx_ingress"))
+		attach_tcx(ifindex, fd, hold);
 	else
 		errx(2, "%s: no such place to attach to", where);
 }

@@ -200,6 +200,18 @@ add_pair()
 	defer ask remove "$dev"
 }
 
+# add_netkit ethN: the primary device, and peerN
+add_netkit()
+{
+	local dev
+
+	ip link add "$1" type netkit mode l2 peer name "${1/eth/peer}"
+	defer ask remove "$1"
+	for dev in "$1" "${1/eth/peer}"; do
+		ip link set "$dev" up
+	done
+}
+
 # bond7, with the slaves eth0 and eth1
 add_bond()
 {
@@ -368,7 +380,7 @@ traffic()
 {
 	local from=$2
 
-	[ "$1" = egress ] || from=${2/eth/peer}
+	[[ $1 == @(*egress|netkit) ]] || from=${2/eth/peer}
 	ask ids on "$2" "$1"
 	ask traffic "$answer" "$from" "${3:-10}"
 }

@@ -11,11 +11,6 @@
 
 /* ---- flags by name ------------------------------------------------------- */
 
-struct flag {
-	const char *name;
-	__u32 value;
-};
-
 static const struct flag xdp_flags[] = {
 	{ "none", 0 },
 	{ "noexist", XDP_FLAGS_UPDATE_IF_NOEXIST },
@@ -42,7 +37,7 @@ static const struct flag gen_flags[] = {
 	{}
 };
 
-static __u32 parse_flags(const struct flag *flags, const char *text)
+__u32 parse_flags(const struct flag *flags, const char *text)
 {
 	const struct flag *flag;
 	__u32 value = 0;
@@ -61,7 +56,7 @@ static __u32 parse_flags(const struct flag *flags, const char *text)
 	return value;
 }
 
-static void print_flags(const struct flag *flags, __u32 value)
+void print_flags(const struct flag *flags, __u32 value)
 {
 	const char *comma = "";
 
@@ -92,7 +87,7 @@ static const char *nth;	/* the allocation that fails, or NULL */
 static int fail_nth;
 
 /* Stands right before the system call that a request is about. */
-static void begin_fault(void)
+void begin_fault(void)
 {
 	if (nth && pwrite(fail_nth, nth, strlen(nth), 0) < 0)
 		err(1, "fail-nth");
@@ -203,7 +198,7 @@ int toggle(char **argv)
 
 /* ---- bpf(2) -------------------------------------------------------------- */
 
-static int print_result(int ret)
+int print_result(int ret)
 {
 	const char *text = ret < 0 ? strerrorname_np(errno) : "ok";
 

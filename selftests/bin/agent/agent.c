@@ -30,6 +30,15 @@
  *   link update PIN PROGRAM
  *   link detach PIN
  *   link info PIN		"DEV flags FLAGS prog ID"
+ *   hook attach HOOK DEV PROGRAM FLAGS [OTHER]	without a link; HOOK is
+ *				tcx_ingress, tcx_egress, netkit or netkit_peer
+ *   hook detach HOOK DEV PROGRAM [FLAGS]
+ *   hook link HOOK DEV PROGRAM FLAGS PIN [OTHER]
+ *   hook replace FUNCTION TARGET PROGRAM FLAGS PIN	an freplace link
+ *   hook trace PROGRAM FLAGS PIN	a link of an fentry program
+ *   hook list HOOK DEV		the names of the programs, in their order, those
+ *				that are held with ",hold", or "none"
+ *   hook info PIN		as link info; of freplace the id of its target
  *   bind PROGRAM MAP		BPF_PROG_BIND_MAP, also with the base kernel
  *   bind_new PROGRAM COUNT	new prog arrays, filled, bound and closed
  *   relink PROGRAM DEV COUNT	XDP links that hold, created and closed; every
@@ -41,14 +50,14 @@
  *				the program
  *   settle [CPUS], reopen, refill, clear	see clear.c
  *   in NETNS REQUEST		in this network namespace
- *   fail N REQUEST		xdp, tc, link or bind, while its N-th allocation
+ *   fail N REQUEST		xdp, tc, link, hook or bind, while its N-th allocation
  *				fails: "injected" or, if it has fewer, "complete",
  *				and its answer, "lost" if that was not allocated
  *
- * PROGRAM, EXPECTED and PIN are paths in bpffs, other objects are named by id.
+ * PROGRAM, EXPECTED, OTHER, TARGET and PIN are paths in bpffs, other objects are named by id.
  * PROGRAM may be "none" (detach) or, for tc, "classic". FLAGS are names with
  * commas: noexist, skb, drv, hw, replace, hold; direct, hold for tc; skip_hw,
- * skip_sw for GEN_FLAGS; unknown is a bit without a meaning, none is 0.
+ * skip_sw for GEN_FLAGS; replace, before, after, hold for a hook; unknown is a bit without a meaning, none is 0.
  *
  * A worker process answers. When it dies, for example of err(3) in a request,
  * its parent reports that as the status and starts another one.
@@ -82,6 +91,7 @@ static const struct request {
 	{ "tc", tc, 3, 4 },
 	{ "toggle", toggle, 5, 6 },
 	{ "link", xdp_link, 2, 5 },
+	{ "hook", hook, 2, 7 },
 	{ "bind", bind_map, 2, 2 },
 	{ "bind_new", bind_new, 2, 2 },
 	{ "relink", relink, 3, 3 },

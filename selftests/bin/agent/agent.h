@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+#include "../../common/common.h"
 #include "../../progs/counters.h"
 
 /* Seconds to wait for anything, $DEADLINE */
@@ -28,7 +29,18 @@ int refs(char **argv);
 const __u64 *read_counters(__u32 prog);
 int print_counters(const __u64 *counters);
 
-/* act.c */
+/* act.c: flags by name, separated by commas, of a table that ends in {} */
+struct flag {
+	const char *name;
+	__u32 value;
+};
+
+__u32 parse_flags(const struct flag *flags, const char *text);
+void print_flags(const struct flag *flags, __u32 value);
+/* Stands right before the system call that a request is about. */
+void begin_fault(void);
+/* "ok" or the name of the error in errno, for a system call that returned RET */
+int print_result(int ret);
 int number(char **argv);
 int fail(char **argv);
 int xdp(char **argv);
@@ -42,6 +54,14 @@ int pair(char **argv);
 int remove_device(char **argv);
 int send_frames(char **argv);
 int traffic(char **argv);
+
+/* hook.c: tcx, netkit, freplace */
+int hook(char **argv);
+/* The attach type of the hook of that name, or -1 */
+int find_hook(const char *name);
+/* What is attached there, in its order, at most MAX. Returns how many. */
+int query_hook(int ifindex, enum bpf_attach_type type, struct attachment *to,
+	       int max);
 
 /* clear.c */
 int settle(char **argv);

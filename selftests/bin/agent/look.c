@@ -149,8 +149,9 @@ static int slots_of_map(__u32 id)
 static int print_attached(const char *dev, const char *where, bool state)
 {
 	bool is_xdp = !strncmp(where, "xdp", 3);
+	int hook = find_hook(where);
 	__u32 hold = is_xdp ? XDP_FLAGS_HOLD_PROG_ARRAYS :
-			      TCA_BPF_FLAG_HOLD_MAPS;
+		     hook >= 0 ? BPF_F_HOLD_MAPS : TCA_BPF_FLAG_HOLD_MAPS;
 	struct kernel_prog prog = { .name = "none" };
 	struct mnl_socket *nl = nl_open();
 	struct attachment seen = {};
@@ -158,6 +159,8 @@ static int print_attached(const char *dev, const char *where, bool state)
 
 	if (is_xdp)
 		seen = nl_query_xdp(nl, ifindex);
+	else if (hook >= 0)
+		query_hook(ifindex, hook, &seen, 1);
 	else
 		nl_list_filters(nl, ifindex, strcmp(where, "egress") ?
 				NL_INGRESS : NL_EGRESS, &seen, 1);

@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# @all patched
+# @long kcsan
+# @needs jit
+# Programs that are attached by freplace behind a dispatcher, as libxdp does it:
+# their links hold, the loader is gone, and dispatchers replace each other. S2,
+# S4, S5, S8, S11, S12
+. "$(dirname "$0")/../lib/testing.sh"
+. "$(dirname "$0")/../lib/refs.sh"
+
+declare -A object=([xdp]=$objs/xdp.bpf.o [tcx_ingress]=$objs/tc.bpf.o)
+declare -A dispatcher=([xdp]=$objs/dispatcher.bpf.o
+	[tcx_ingress]=$objs/dispatcher.tc.bpf.o)
+
+# attach_behind WHERE NAME OPTION... PROGRAM...: pinned in the folder NAME
+attach_behind()
+{
+	local where=$1 name=$2; shift 2
+
+	dispatch "$1" "$where" "${dispatcher[$where]}" "$pins/$name" eth0 "${@:2}"
+	defer rm -rf "$pins/$name"
+}
+
+pinned_id() { bpftool -j prog show pinned "$1" | jq .id; }
+
+# behind NAME FUNCTION COUNTERS: what ten frames add to that program
+behind()
+{
+	local id
+
+	id=$(pinned_id "$pins/$1/$2")
+	ask traffic "$id" peer0 10
+	expect "$1/$2: entered, missed, hit, deep missed, deep hit" "$3" "$answer"
+}
+
+all_hit() { behind "$1" "$2" "10 0 10 0 10"; }
+all_miss() { behind "$1" "$2" "10 10 0 0 0"; }
+
+# hit_or_miss WHERE: the control first, without the flag
+hit_or_miss()
+{
+	local where=$1
+
+	add_pair eth0
+	attach_behind "$where" one -b "${object[$where]}" "${object[$where]}"
+	until_true "without the flag the array is emptied" \
+		emptied "$(pinned_id "$pins/one/first")"
+	all_miss one first
+	all_miss one second
+	absent hold_maps bpftool link show
+	rm -r "$pins/one"
+	ask remove eth0
+	ids none
+
+	add_pair eth0
+	attach_behind "$where" one -hb "${object[$where]}" "${object[$where]}"
+	settle
+	all_hit one first
+	all_hit one second
+	present hold_maps bpftool link show
+	present $'\nlink_flags:\t0x80\n' withfd "$pins/one/first_link" \
+		cat /proc/self/fdinfo/9
+	rm -r "$pins/one"
+	ask remove eth0
+}
+
+case_behind_xdp() { hit_or_miss xdp; }
+case_behind_tcx() { hit_or_miss tcx_ingress; }
+
+# The second of two programs is replaced, and then one joins: each time there is
+# a new dispatcher, behind which the program that stays is attached as well, and
+# traffic never stops. Each frame that a program counts has made its tail calls.
+case_dispatchers_replace_each_other()
+{
+	local id
+
+	add_pair eth0
+	attach_behind xdp one -hb "${object[xdp]}" "${object[xdp]}"
+	id=$(pinned_id "$pins/one/first")
+	settle
+	flood peer0 &
+	defer eval "kill $! 2>/dev/null || :"
+	attach_behind xdp two -hb "$pins/one/first" "${object[xdp]}"
+	rm -r "$pins/one"
+	settle
+	attach_behind xdp three -hb "${object[xdp]}" "$pins/two/first"
+	rm -r "$pins/two"
+	settle
+	kill $!
+	wait $! || :
+	all_hit three first
+	all_hit three second
+	expect "the program that stayed" "$id" "$(pinned_id "$pins/three/second")"
+	read -r -a answer <<<"$(counters "$id")"
+	figure "${answer[0]} frames, ${answer[1]} missed, ${answer[3]} missed later"
+	expect "missed tail calls" "0 0" "${answer[1]} ${answer[3]}"
+	rm -r "$pins/three"
+	ask remove eth0
+}
+
+# A program with two links to two targets, each of which is given back alone
+case_ways_out()
+{
+	local way target
+
+	bpftool prog load "${dispatcher[xdp]}" "$pins/target" type xdp
+	bpftool prog load "${dispatcher[xdp]}" "$pins/target2" type xdp
+	defer rm -rf "$pins"/{target,target2,one,link}
+	add_pair eth0
+	attach_behind xdp one -hb "${object[xdp]}"
+	newest prog entry && entry=$answer
+	newest map jmp && jmp=$answer
+	ask refs prog "$entry" map "$jmp"
+	[[ $answer == *"holds 1"*"urefs 1" ]] || fail "$answer"
+	# a second link to another target
+	says ok hook replace second "$pins/target" "$pins/one/first" hold "$pins/link"
+	target=$(pinned_id "$pins/target")
+	says "$target flags hold prog $entry" hook info "$pins/link"
+	ask refs prog "$entry" map "$jmp"
+	[[ $answer == *"holds 2"*"urefs 2" ]] || fail "$answer"
+	# it is taken: nothing is held for a link that is refused
+	says EBUSY hook replace second "$pins/target" "$pins/one/first" hold \
+		"$pins/link2"
+	ask refs prog "$entry" map "$jmp"
+	[[ $answer == *"holds 2"*"urefs 2" ]] || fail "$answer"
+	# the target's pin goes; the link keeps the target as before
+	rm "$pins/target"
+	says "$target flags hold prog $entry" hook info "$pins/link"
+	for way in detach update; do
+		case $way in
+		detach) says EOPNOTSUPP link detach "$pins/link" ;;
+		update) says EINVAL link update "$pins/link" "$pins/one/first" ;;
+		esac
+		ask refs prog "$entry" map "$jmp"
+		[[ $answer == *"holds 2"*"urefs 2" ]] || fail "$way: $answer"
+	done
+	rm "$pins/link"
+	until_true "the second link ends" refs_are "holds 1" "urefs 1"
+	until_true "its target goes with it" no_prog "$target"
+	# without the flag
+	says ok hook replace second "$pins/target2" "$pins/one/first" none \
+		"$pins/link"
+	says "$(pinned_id "$pins/target2") flags none prog $entry" \
+		hook info "$pins/link"
+	refs_are "holds 1" "urefs 1"
+	rm "$pins"/{link,target2}
+	# the device goes, and the links do not: what they hold is theirs
+	ask remove eth0
+	stays_full "$entry" 2
+	rm "$pins/one/first_link"
+	until_true "the first link ends" refs_are "holds 0" "urefs 0"
+	until_true "the array is emptied" emptied "$entry"
+	rm -r "$pins/one"
+}
+
+refs_are()
+{
+	ask refs prog "$entry" map "$jmp" && [[ $answer == *"$1"*"$2" ]]
+}
+
+# An freplace program cannot sit in its own array, but one that its array has can
+# use the array: the cycle that user references exist to break. It is held only by
+# the link, whose pin is the last thing that is left.
+case_cycle_ends_with_the_pin()
+{
+	local map
+
+	add_pair eth0
+	attach_behind xdp one -hb "${object[xdp]}"
+	newest prog entry && entry=$answer
+	newest map jmp && map=$answer && jmp=$map
+	newest prog target
+	expect_text "Invalid argument" bpftool map update id "$map" \
+		key 1 0 0 0 value pinned "$pins/one/first"
+	bpftool prog bind id "$answer" id "$map"
+	rm "$pins/one/first"
+	stays_full "$entry" 2
+	ask remove eth0
+	rm "$pins/one/first_link"
+	ids none
+}
+
+# What cannot hold is refused: the others that are attached by a trampoline
+case_tracing_is_refused()
+{
+	defer rm -f "$pins"/{link,fentry}
+	bpftool prog load "$objs/fentry.bpf.o" "$pins/fentry"
+	says EINVAL hook trace "$pins/fentry" hold "$pins/link"
+	says ok hook trace "$pins/fentry" none "$pins/link"
+	rm "$pins"/{link,fentry}
+}
+
+run_cases "$@"
