@@ -2,14 +2,14 @@
 /*
  * fuzz WHO SEED COUNT [FIRST]: bad requests to attach
  *
- * Sends COUNT requests, made of valid ones for XDP, cls_bpf and BPF links by
+ * Sends COUNT requests, made of valid ones for XDP, cls_bpf, tcx and BPF links by
  * chance alone: wrong fds and flags in every combination, attributes that are
  * missing, too short, too long, twice there; then bits that flip, messages
  * that end early or late. WHO sends them: "root", with all capabilities;
  * "admin", with CAP_NET_ADMIN alone; "userns", with all of them in a user and
  * network namespace of its own; "nobody", with none.
  *
- * Number N depends on SEED and N alone, and meets one of five states of
+ * Number N depends on SEED and N alone, and meets one of six states of
  * attachments, so that each answer can be compared between kernels. What
  * carries the flag to hold is sent twice, first without it. Prints
  *
@@ -46,14 +46,15 @@
 #define LARGEST 70000
 #define IN_A_ROW 16
 
-enum kind { SETLINK, NEWTFILTER, CREATE, UPDATE, BINDMAP };
-enum start { NOTHING, DRV, GENERIC, FILTER, BPF_LINK, STARTS };
+enum kind { SETLINK, NEWTFILTER, CREATE, UPDATE, BINDMAP, TCX, TCX_LINK };
+enum start { NOTHING, DRV, GENERIC, FILTER, BPF_LINK, LISTED, STARTS };
 static const char * const start_names[] = {
-	"nothing", "drv", "generic", "filter", "link",
+	"nothing", "drv", "generic", "filter", "link", "listed",
 };
 
 /* In the child that sends: fixed numbers, for the messages have them in */
-enum { FD_XDP = 100, FD_XDP2, FD_TC, FD_MAP, FD_LATE, FD_LINK, FD_END, FD_NEW };
+enum { FD_XDP = 100, FD_XDP2, FD_TC, FD_TC2, FD_MAP, FD_LATE, FD_LINK, FD_END,
+       FD_NEW };
 
 struct request {
 	__u64 number;
@@ -250,6 +251,47 @@ static void make_bindmap(struct request *r)
 		  PICK(0, 0, 0, HOLD_XDP, some_bit()), 0);
 }
 
+static __u32 list_flags(void)
+{
+	__u32 flags = PICK(0, 0, 0, BPF_F_BEFORE, BPF_F_AFTER);
+
+	flags |= maybe(4, BPF_F_REPLACE);
+	flags |= maybe(8, BPF_F_ID);
+	flags |= maybe(8, BPF_F_LINK);
+	flags |= maybe(2, BPF_F_HOLD_MAPS);
+	flags |= maybe(8, some_bit());
+	return flags;
+}
+
+static __u32 some_hook(void)
+{
+	return PICK(BPF_TCX_INGRESS, BPF_TCX_INGRESS, BPF_TCX_INGRESS,
+		    BPF_TCX_EGRESS, BPF_NETKIT_PEER, draw(64));
+}
+
+static void make_tcx(struct request *r)
+{
+	__u32 *words = (__u32 *)r->data;
+
+	words[4] = PICK(0, FD_TC, FD_TC2, some_fd());	/* to be replaced */
+	words[5] = maybe(4, PICK(FD_TC, FD_TC2, FD_LINK, some_fd()));
+	put_words(r, PICK(32, 32, 64, 24, 16, draw(200)),
+		  PICK(DEV, DEV, DEV, DEV, 1000, 0),
+		  PICK(FD_TC, FD_TC, FD_TC2, some_fd()), some_hook(),
+		  list_flags());
+}
+
+static void make_tcx_link(struct request *r)
+{
+	__u32 *words = (__u32 *)r->data;
+
+	words[4] = maybe(4, PICK(FD_TC, FD_TC2, FD_LINK, some_fd()));
+	put_words(r, PICK(32, 32, 64, 24, 16, draw(200)),
+		  PICK(FD_TC, FD_TC, FD_TC2, some_fd()),
+		  PICK(DEV, DEV, DEV, DEV, 1000, 0), some_hook(),
+		  list_flags());
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct request *r);
@@ -261,6 +303,9 @@ static const struct {
 	[CREATE] = { "create", make_create, BPF_LINK_CREATE, HOLD_XDP },
 	[UPDATE] = { "update", make_update, BPF_LINK_UPDATE, HOLD_XDP },
 	[BINDMAP] = { "bindmap", make_bindmap, BPF_PROG_BIND_MAP, HOLD_XDP },
+	[TCX] = { "tcx", make_tcx, BPF_PROG_ATTACH, BPF_F_HOLD_MAPS },
+	[TCX_LINK] = { "tcx_link", make_tcx_link, BPF_LINK_CREATE,
+		       BPF_F_HOLD_MAPS },
 };
 
 static bool is_netlink(const struct request *r)
@@ -308,7 +353,8 @@ static __u32 *find_flags(struct request *r)
 	/* The kernel adds zeros to what is too short: the flag is in the first
 	 * byte of its word.
 	 */
-	if (r->kind == CREATE && r->size > 12)
+	if ((r->kind == CREATE || r->kind == TCX || r->kind == TCX_LINK) &&
+	    r->size > 12)
 		return (__u32 *)r->data + 3;
 	if (!is_netlink(r) || r->other || !mnl_nlmsg_ok(nlh, r->size))
 		return NULL;
@@ -331,7 +377,7 @@ static void make_request(struct request *r, __u64 seed, __u64 number)
 	r->start = draw(STARTS);
 	seed_random(seed, ~number);
 	r->kind = PICK(SETLINK, SETLINK, SETLINK, SETLINK, NEWTFILTER,
-		       NEWTFILTER, NEWTFILTER, CREATE, BINDMAP,
+		       NEWTFILTER, NEWTFILTER, CREATE, BINDMAP, TCX, TCX_LINK,
 		       r->start == BPF_LINK || one_in(8) ? UPDATE : CREATE);
 	memset(r->data, 0, 4096);
 	r->other = false;
@@ -357,7 +403,7 @@ static int send_request(struct request *r)
 	if (fd < 0)
 		return -errno;
 	/* what it attached is there as long as the link */
-	if (r->kind == CREATE && dup2(fd, FD_NEW) >= 0)
+	if (kinds[r->kind].cmd == BPF_LINK_CREATE && dup2(fd, FD_NEW) >= 0)
 		close(fd);
 	return 0;
 }
@@ -398,6 +444,11 @@ static void begin(enum start start)
 		.link_create.target_ifindex = DEV,
 		.link_create.attach_type = BPF_XDP,
 		.link_create.flags = XDP_FLAGS_DRV_MODE | hold,
+	}, listed = {
+		.target_ifindex = DEV,
+		.attach_bpf_fd = FD_TC,
+		.attach_type = BPF_TCX_INGRESS,
+		.attach_flags = hold ? BPF_F_HOLD_MAPS : 0,
 	};
 	struct nlmsghdr *nlh;
 
@@ -411,6 +462,10 @@ static void begin(enum start start)
 	case BPF_LINK:
 		to_number(sys_bpf(BPF_LINK_CREATE, &attr, sizeof(attr)),
 			  FD_LINK);
+		break;
+	case LISTED:
+		if (sys_bpf(BPF_PROG_ATTACH, &listed, sizeof(listed)))
+			err(1, "tcx");
 		break;
 	case FILTER:
 		nlh = nl_request(RTM_NEWTFILTER, NLM_F_CREATE);
@@ -429,7 +484,54 @@ static void begin(enum start start)
 struct seen {
 	struct attachment xdp, filters[8];
 	__u32 count, link_prog, link_flags, maps[3];
+	struct attachment listed[8];
+	__u32 listed_count;
 };
+
+/* tcx of the device, in both directions */
+static const enum bpf_attach_type directions[] = {
+	BPF_TCX_INGRESS, BPF_TCX_EGRESS,
+};
+
+static void look_at_tcx(struct seen *seen)
+{
+	__u32 ids[4] = {}, flags[4] = {}, i, j;
+	struct attachment *to;
+
+	for (i = 0; i < ARRAY_SIZE(directions); i++) {
+		LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = ids,
+			    .prog_attach_flags = flags, .count = 4);
+
+		/* those who may not ask have changed nothing */
+		if (bpf_prog_query_opts(DEV, directions[i], &opts))
+			continue;
+		for (j = 0; j < opts.count && seen->listed_count < 8; j++) {
+			to = &seen->listed[seen->listed_count++];
+			to->id = ids[j];
+			to->flags = flags[j];
+			to->handle = directions[i];
+		}
+	}
+}
+
+static void clear_tcx(void)
+{
+	const int fds[] = { FD_TC, FD_TC2 };
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(directions); i++) {
+		for (j = 0; j < ARRAY_SIZE(fds); j++) {
+			union bpf_attr attr = {
+				.target_ifindex = DEV,
+				.attach_bpf_fd = fds[j],
+				.attach_type = directions[i],
+			};
+
+			/* it may not be there */
+			sys_bpf(BPF_PROG_DETACH, &attr, sizeof(attr));
+		}
+	}
+}
 
 static __u32 nr_maps(int fd)
 {
@@ -456,6 +558,7 @@ static struct seen look(void)
 					     8);
 		seen.count += nl_list_filters(nl, DEV, NL_EGRESS, seen.filters +
 					      seen.count, 8 - seen.count);
+		look_at_tcx(&seen);
 	}
 	memset(&info, 0, len);
 	if (!bpf_link_get_info_by_fd(FD_LINK, &info, &len)) {
@@ -486,6 +589,8 @@ static void end(const struct seen *seen, bool all)
 		set_xdp(DEV, -1, XDP_FLAGS_DRV_MODE);
 		set_xdp(DEV, -1, XDP_FLAGS_SKB_MODE);
 	}
+	/* not everybody is told of those that are there */
+	clear_tcx();
 	if (seen->count) {
 		set_clsact(false);
 		set_clsact(true);
@@ -520,6 +625,14 @@ static void check_flag(const struct request *r, const struct seen *now,
 
 	if (!r->pristine || r->other || r->kind == UPDATE || r->kind == BINDMAP)
 		return;
+	if (r->kind == TCX || r->kind == TCX_LINK) {
+		/* the base kernel ignores the flag of a link in some cases */
+		if (r->start == NOTHING && kernel_has_holds() &&
+		    now->listed_count == 1 &&
+		    !!(now->listed[0].flags & BPF_F_HOLD_MAPS) != flagged)
+			complain(r, 0, "the flag in the list is another one");
+		return;
+	}
 	if (r->kind == NEWTFILTER) {
 		for (i = 0; i < now->count; i++)
 			held += !!(now->filters[i].flags & HOLD_TC);
@@ -597,6 +710,7 @@ static void one(struct request *r, bool flagged, bool can_begin)
 			complain(r, result, "nobody changed it");
 		/* which takes no capability, once one has the program */
 		close(FD_NEW);
+		clear_tcx();
 		return;
 	}
 	if (!result || !harmless(r, result)) {
@@ -703,6 +817,7 @@ int main(int argc, char **argv)
 		load(BPF_PROG_TYPE_XDP, FD_MAP, FD_XDP);
 		load(BPF_PROG_TYPE_XDP, FD_MAP, FD_XDP2);
 		load(BPF_PROG_TYPE_SCHED_CLS, tc_map, FD_TC);
+		load(BPF_PROG_TYPE_SCHED_CLS, tc_map, FD_TC2);
 		close(tc_map);
 		send_all(argv[1], strtoull(argv[2], NULL, 0),
 			 verbose ? strtoull(argv[4], NULL, 0) : 0,
