@@ -235,6 +235,7 @@ declare -A object_for=(
 	[xdp]=$objs/xdp.bpf.o [xdpgeneric]=$objs/xdp.bpf.o
 	[xdpdrv]=$objs/xdp.bpf.o [xdpoffload]=$objs/xdp.bpf.o
 	[tc]=$objs/tc.bpf.o [ingress]=$objs/tc.bpf.o [egress]=$objs/tc.bpf.o
+	[tcx_ingress]=$objs/tc.bpf.o
 )
 
 # attach_tool WHERE DEV [hold-maps]: as a user of ip and tc does it
@@ -306,6 +307,7 @@ detach()
 
 	case $where in
 	xdp*) ip link set dev "$dev" "$where" off ;;
+	tcx*) bpftool net detach "$where" dev "$dev" ;;
 	*) tc filter del dev "$dev" "$where" ;;
 	esac
 }
