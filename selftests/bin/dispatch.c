@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dispatch [-hb] WHERE DISPATCHER DIR DEV PROGRAM...: attaches as libxdp does
+ * dispatch [-hb] WHERE DISPATCHER DIR DEV [PROGRAM]...: attaches as libxdp does
  *
  * Loads a new DISPATCHER, attaches each PROGRAM by freplace behind it, pins
  * these programs and links in DIR, attaches the dispatcher on DEV in place of
- * what is there (WHERE: xdp or tcx_ingress), and exits. PROGRAM is an object
- * file with a program named "entry", or a pin of one that an earlier run loaded.
+ * what is there (WHERE: xdp or tcx_ingress), and exits. With a DEV of "none" the
+ * dispatcher is pinned as well, instead. PROGRAM is an object file with a program
+ * named "entry", or a pin of one that an earlier run loaded.
  *
  *   -h		the links hold the prog arrays of their programs
  *   -b		bind jmp_deep to the entry program first, which itself does not
@@ -147,8 +148,8 @@ int main(int argc, char **argv)
 	}
 	argv += optind;
 	argc -= optind;
-	if (argc < 5 || argc > 6)
-		errx(2, "usage: dispatch [-hb] WHERE DISPATCHER DIR DEV PROGRAM [PROGRAM]");
+	if (argc < 4 || argc > 6)
+		errx(2, "usage: dispatch [-hb] WHERE DISPATCHER DIR DEV [PROGRAM]...");
 	if (!strcmp(argv[0], "tcx_ingress"))
 		type = BPF_PROG_TYPE_SCHED_CLS;
 	dir = argv[2];
@@ -168,6 +169,9 @@ int main(int argc, char **argv)
 		pin(prog, dir, "", functions[i]);
 		pin(link, dir, "_link", functions[i]);
 	}
-	attach(dispatcher, device_index(argv[3]));
+	if (strcmp(argv[3], "none"))
+		attach(dispatcher, device_index(argv[3]));
+	else
+		pin(dispatcher, dir, "", "dispatcher");
 	return 0;
 }

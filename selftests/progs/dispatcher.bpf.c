@@ -4,18 +4,27 @@
  */
 #include "hook.h"
 
+/* For the verifier a tail call may change the packet, and it takes an freplace
+ * program that may only for a function that may.
+ */
+#ifdef TC
+#define CHANGE_PACKET(ctx)	bpf_skb_pull_data(ctx, 0)
+#else
+#define CHANGE_PACKET(ctx)	bpf_xdp_adjust_tail(ctx, 0)
+#endif
+
 __attribute__((noinline)) int first(CTX *ctx)
 {
 	volatile int ret = PASS;
 
-	return ctx ? ret : DROP;
+	return ret == PASS ? ret : CHANGE_PACKET(ctx);
 }
 
 __attribute__((noinline)) int second(CTX *ctx)
 {
 	volatile int ret = PASS;
 
-	return ctx ? ret : DROP;
+	return ret == PASS ? ret : CHANGE_PACKET(ctx);
 }
 
 SEC(ENTRY) int dispatcher(CTX *ctx)

@@ -9,10 +9,10 @@
  *   --deadline N	seconds until the kernel must match the model at a quiet point
  *		(60); with --break, after the model was made wrong
  *   --no-flag	never ask for a hold, for kernels without the flag
- *   --break hold|filter|uref|prog
+ *   --break hold|filter|tcx|uref|prog
  *		from the middle of the run on, make the model wrong: it
- *		assumes holds of XDP programs or filters that have none, or
- *		misses file descriptors of arrays or programs
+ *		assumes holds of XDP programs, filters or programs of tcx that
+ *		have none, or misses file descriptors of arrays or programs
  *   --verbose	print each operation
  *
  * Runs in namespaces of its own for network and mounts, leaves nothing behind, and fails at

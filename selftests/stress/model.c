@@ -56,6 +56,15 @@ int handle_refs(const struct handle *h)
 	return n;
 }
 
+static void count_listed_holds(const struct list *list, int *urefs)
+{
+	int i;
+
+	for (i = 0; i < list->n; i++)
+		if (list->entry[i].hold)
+			add_hold(list->entry[i].prog, urefs);
+}
+
 /* The user references of this worker. The hold of a link is counted for its
  * device.
  */
@@ -66,9 +75,12 @@ void model_count_urefs(const struct worker *w, int *urefs)
 
 	for (i = 0; i < ALL_MAPS; i++)
 		urefs[w->handle[i].obj] += handle_refs(&w->handle[i]);
-	for (i = 0; i < DEVS; i++)
+	for (i = 0; i < DEVS; i++) {
 		if (w->dev[i].prog && w->dev[i].hold)
 			add_hold(w->dev[i].prog, urefs);
+		count_listed_holds(&w->dev[i].tcx[0], urefs);
+		count_listed_holds(&w->dev[i].tcx[1], urefs);
+	}
 	for (i = 0; i < ALL_FILTERS; i++)
 		if (f[i].prog && f[i].hold)
 			add_hold(f[i].prog, urefs);
@@ -169,6 +181,15 @@ static void count_dispatched(void)
 	}
 }
 
+/* A program that a link has attached is counted for the link. */
+static void count_listed(const struct list *list, int *refs)
+{
+	int i;
+
+	for (i = 0; i < list->n; i++)
+		refs[list->entry[i].prog] += !list->entry[i].link;
+}
+
 static void count_refs(const struct worker *w, int *refs)
 {
 	const struct filter *f = &w->filter[0][0][0][0];
@@ -181,8 +202,11 @@ static void count_refs(const struct worker *w, int *refs)
 			refs[obj_of(h)->prog]++;
 	}
 	/* one for the driver, one for the device or its link */
-	for (i = 0; i < DEVS; i++)
+	for (i = 0; i < DEVS; i++) {
 		refs[w->dev[i].prog] += 1 + !w->dev[i].link;
+		count_listed(&w->dev[i].tcx[0], refs);
+		count_listed(&w->dev[i].tcx[1], refs);
+	}
 	for (i = 0; i < ALL_FILTERS; i++)
 		refs[f[i].prog]++;
 }
@@ -381,8 +405,11 @@ static void commit(void)
 			if (is_shared(i) && !own[i])
 				mark_slots_of(i, w);
 		}
-		for (i = 0; i < DEVS; i++)
+		for (i = 0; i < DEVS; i++) {
 			sh->worker[w].dev[i].busy = false;
+			sh->worker[w].dev[i].tcx[0].busy = false;
+			sh->worker[w].dev[i].tcx[1].busy = false;
+		}
 	}
 }
 

@@ -48,13 +48,9 @@ static bool op_open(int what)
  */
 static void link_left(struct handle *h, bool late)
 {
-	struct obj *link = obj_of(h);
-
 	if (handle_refs(h))
 		return;
-	if (late && link->dev)
-		link->dev->busy = true;
-	link_off(link);
+	link_off(obj_of(h), late);
 	h->obj = 0;
 }
 

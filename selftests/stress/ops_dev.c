@@ -142,19 +142,29 @@ void dev_destroy(int index)
 	tc_off(index);
 }
 
+static void links_lose(const struct dev *dev)
+{
+	struct obj *link;
+	int i;
+
+	for (i = 0; i < LINKS; i++) {
+		link = obj_of(handle(LINK, i));
+		if (link->what != LINK || link->dev != dev)
+			continue;
+		link->busy = dev == &me->dev[INSIDE];
+		link->dev = NULL;
+	}
+}
+
 static bool op_dev_delete(int what)
 {
 	int i = draw(DEVS);
 	struct dev *dev = &me->dev[i];
-	struct obj *link = &sh->obj[dev->link];
 
 	if (!dev->alive || dev->busy)
 		return false;
 	note("delete dev %d", i);
-	if (dev->link) {
-		link->busy = i == INSIDE;
-		link->dev = NULL;
-	}
+	links_lose(dev);
 	dev_destroy(i);
 	return true;
 }

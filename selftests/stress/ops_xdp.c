@@ -33,7 +33,8 @@ static int in_mode(const struct dev *dev, bool native)
 	return dev->native == native ? dev->prog : 0;
 }
 
-static struct handle *handle_of(int prog)
+/* One that is open, of this program, or NULL */
+struct handle *handle_of(int prog)
 {
 	int i;
 
@@ -47,14 +48,14 @@ static struct handle *handle_of(int prog)
 /* The program that the request expects to replace: any (-1), the current one or
  * another one. Returns its file descriptor.
  */
-static int draw_old(int cur, int *old)
+int draw_old(enum kind kind, int cur, int *old)
 {
 	struct handle *h;
 
 	*old = -1;
 	if (draw(3))
 		return -1;
-	h = draw(2) ? handle_of(cur) : pick(PROG, XDP);
+	h = draw(2) ? handle_of(cur) : pick(PROG, kind);
 	if (!h)
 		return -1;
 	*old = h->obj;
@@ -97,7 +98,7 @@ static bool set_xdp(struct dev *dev, const struct handle *p, bool native)
 	__u32 flags = mode_flags(native);
 	bool hold = flag();	/* ignored by a detach */
 
-	old_fd = draw_old(cur, &old);
+	old_fd = draw_old(XDP, cur, &old);
 	if (old_fd >= 0)
 		flags |= XDP_FLAGS_REPLACE;
 	if (!draw(8))
@@ -153,7 +154,7 @@ static bool op_query(int what)
 	return true;
 }
 
-static struct bpf_link_info read_link(const struct handle *h)
+struct bpf_link_info read_link(const struct handle *h)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
@@ -201,32 +202,41 @@ static bool op_link_create(int what)
 }
 
 /* The attachment ends, the link may continue to exist. */
-void link_off(struct obj *link)
+void link_off(struct obj *link, bool late)
 {
-	if (link->dev)
+	if (link->dev && link->kind == TC) {
+		tcx_link_off(link, late);
+	} else if (link->dev) {
 		detached(link->dev);
+		link->dev->busy |= late;
+	}
 	link->dev = NULL;
 }
 
-/* A link that is open, and whose attachment is known */
-static struct handle *draw_link(void)
+/* A link that is open, and whose attachment is known, for this kind of programs
+ * or, with -1, for any
+ */
+struct handle *draw_link(int kind)
 {
 	struct handle *h = draw_handle(LINK);
 
-	return first_fd(h) >= 0 && !obj_of(h)->busy ? h : NULL;
+	if (first_fd(h) < 0 || obj_of(h)->busy ||
+	    (kind >= 0 && kind != (int)obj_of(h)->kind))
+		return NULL;
+	return h;
 }
 
 static bool op_link_update(int what)
 {
 	LIBBPF_OPTS(bpf_link_update_opts, opts);
-	struct handle *h = draw_link(), *p = pick(PROG, XDP);
+	struct handle *h = draw_link(XDP), *p = pick(PROG, XDP);
 	int old, old_fd, wanted = 0;
 	struct obj *link;
 
 	if (!h || !p)
 		return false;
 	link = obj_of(h);
-	old_fd = draw_old(link->prog, &old);
+	old_fd = draw_old(XDP, link->prog, &old);
 	if (old_fd >= 0) {
 		opts.old_prog_fd = old_fd;
 		opts.flags = BPF_F_REPLACE;
@@ -244,21 +254,22 @@ static bool op_link_update(int what)
 	return true;
 }
 
+/* Also one of tcx */
 static bool op_link_detach(int what)
 {
-	struct handle *h = draw_link();
+	struct handle *h = draw_link(-1);
 
 	if (!h)
 		return false;
 	note("detach %s", name(h));
 	expect("to detach a link", 0, bpf_link_detach(first_fd(h)));
-	link_off(obj_of(h));
+	link_off(obj_of(h), false);
 	return true;
 }
 
 static bool op_link_info(int what)
 {
-	struct handle *h = draw_link();
+	struct handle *h = draw_link(XDP);
 	struct bpf_link_info info;
 	struct obj *link;
 
@@ -282,7 +293,7 @@ const struct op xdp_ops[] = {
 	{ op_query, 2, PROG },
 	{ op_link_create, 4, LINK },
 	{ op_link_update, 6, LINK },
-	{ op_link_detach, 1, LINK },
+	{ op_link_detach, 2, LINK },
 	{ op_link_info, 2, LINK },
 	{}
 };

@@ -33,7 +33,7 @@
 #define SHARED_PROGS	6
 #define ALL_MAPS	(MAP_HANDLES + SHARED_MAPS)
 #define ALL_PROGS	(PROG_HANDLES + SHARED_PROGS)
-#define LINKS		4
+#define LINKS		8
 #define HANDLES		(ALL_MAPS + ALL_PROGS + LINKS)
 #define FDS		2
 #define PINS		2
@@ -53,6 +53,7 @@
 #define PRIOS		2
 #define FILTERS		3		/* handles 1, 2, 3 */
 #define ALL_FILTERS	(SITES * CHAINS * PRIOS * FILTERS)
+#define LISTED		16		/* programs on a side by tcx */
 
 #define ETH_P_PROBE	0x88b6
 #define TAG_MISSED	0x0fff
@@ -96,6 +97,7 @@ struct obj {
 		struct {
 			int prog;
 			struct dev *dev;
+			int side;	/* of tcx */
 			bool busy;	/* as in struct dev */
 		};
 	};
@@ -114,6 +116,18 @@ struct filter {
 	bool hold;
 };
 
+/* What tcx has on one side of a device, in order */
+struct entry {
+	int prog, link;		/* link 0: attached without one */
+	bool hold;
+};
+
+struct list {
+	bool busy;	/* as in struct dev */
+	int n;
+	struct entry entry[LISTED];
+};
+
 struct dev {
 	bool alive;
 	bool busy;	/* its XDP state is unknown until the next quiet point */
@@ -125,6 +139,7 @@ struct dev {
 	int link;
 	bool clsact;
 	int block[2];	/* of ingress and egress, plus 1 */
+	struct list tcx[2];
 };
 
 struct worker {
@@ -230,9 +245,14 @@ struct op {
 	enum what what;
 };
 
-extern const struct op bpf_ops[], xdp_ops[], tc_ops[], dev_ops[];
+extern const struct op bpf_ops[], xdp_ops[], tc_ops[], mprog_ops[], dev_ops[];
 struct handle *draw_handle(enum what what);
-void link_off(struct obj *link);
+struct handle *handle_of(int prog);
+int draw_old(enum kind kind, int cur, int *old);
+struct handle *draw_link(int kind);
+struct bpf_link_info read_link(const struct handle *h);
+void link_off(struct obj *link, bool late);
+void tcx_link_off(const struct obj *link, bool late);
 void tc_off(int dev);
 struct mnl_socket *nl_of(const struct dev *dev);
 void talk(const char *what, int wanted, const struct dev *dev,

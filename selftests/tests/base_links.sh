@@ -34,7 +34,7 @@ case_tcx_flag_is_ignored()
 	ask hook info "$pins/link"
 	[[ $answer == "eth0 flags none "* ]] || fail "$answer"
 	rm "$pins/link"
-	# libbpf notices, and closes the link again
+	# libbpf asks first
 	expect_text "it lacks BPF_F_HOLD_MAPS" attach -h tcx_ingress \
 		"${object_for[tc]}" eth0
 	says none hook list tcx_ingress eth0
@@ -60,8 +60,8 @@ case_freplace_flag_is_ignored()
 		dispatch -hb xdp "$dispatcher" "$pins/one" eth0 "$object"
 	says_error '' ids on eth0 xdp
 	dispatch -b xdp "$dispatcher" "$pins/two" eth0 "$object"
-	bpftool prog load "$dispatcher" "$pins/target" type xdp
-	says ok hook replace first "$pins/target" "$pins/two/first" hold \
+	dispatch xdp "$dispatcher" "$pins/target" none
+	says ok hook replace first "$pins/target/dispatcher" "$pins/two/first" hold \
 		"$pins/link"
 	ask hook info "$pins/link"
 	[[ $answer == *" flags none "* ]] || fail "$answer"

@@ -77,7 +77,7 @@ case_net_attach_refuses()
 
 	add_pair eth0
 	pinned
-	expect_text "xdpoffload cannot hold maps" bpftool net attach \
+	expect_text "not supported for xdpoffload" bpftool net attach \
 		xdpoffload pinned "$pins/p/jump" dev eth0 hold_maps
 	expect_text "got: 'hold_mapss'" bpftool net attach \
 		xdpdrv pinned "$pins/p/jump" dev eth0 hold_mapss

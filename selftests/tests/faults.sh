@@ -15,7 +15,8 @@ load_programs()
 {
 	local object=chain.bpf.o type=xdp what
 
-	[ "$way" != tc ] || object=chain.tc.bpf.o type=classifier where=ingress
+	[[ $way != tc* ]] || object=chain.tc.bpf.o type=classifier where=ingress
+	[[ $way != tcx* ]] || where=tcx_ingress
 	bpftool prog loadall "$objs/$object" "$pins/p" type $type pinmaps "$pins/m"
 	objects=()
 	for what in map/{first,second,third} prog/{entry,one}; do
@@ -34,7 +35,13 @@ look()
 	ask refs "${objects[@]}"
 	# without the ids, which change with each load
 	counts=${answer//+([0-9]) refs/refs} link=''
-	[ ! -e "$pins/link" ] || { ask link info "$pins/link"; link=$answer; }
+	if [ -e "$pins/link" ]; then
+		case $way in
+		link) ask link info "$pins/link" ;;
+		*) ask hook info "$pins/link" ;;
+		esac
+		link=$answer
+	fi
 	ask ids state "$dev" "$where"
 	state=$answer
 	[[ $counts != *"maps 3 prog"* ]] || state+=,bound
@@ -74,8 +81,17 @@ request_for()
 	[[ $2 != *,hold ]] || flags+=,hold
 	case $way,$1,$2 in
 	link,none,*) request=(link create "$prog" "$flags" "$dev" "$pins/link") ;;
-	link,*,none) request=(link detach "$pins/link") ;;
-	link,*) request=(link update "$pins/link" "$prog") ;;
+	tcx_link,none,*)
+		request=(hook link tcx_ingress "$dev" "$prog" "$flags" "$pins/link")
+		;;
+	*link,*,none) request=(link detach "$pins/link") ;;
+	*link,*) request=(link update "$pins/link" "$prog") ;;
+	tcx,none,*) request=(hook attach tcx_ingress "$dev" "$prog" "$flags") ;;
+	tcx,*,none) request=(hook detach tcx_ingress "$dev" "$pins/p/${1%,hold}") ;;
+	tcx,*)
+		request=(hook attach tcx_ingress "$dev" "$prog" "$flags,replace" \
+			"$pins/p/${1%,hold}")
+		;;
 	*) request=("$way" "$dev" "$prog" "$flags") ;;
 	esac
 }
@@ -116,8 +132,8 @@ fail_each()
 		[ "$fault" = injected ] || break
 	done
 	expect "$what" "complete ok" "$fault ${result%% *}"
-	# other requests for a link may need no memory
-	[[ $n -gt 1 || ($way == link && $from != none) ]] || fail "$what"
+	# other requests for a link, and for tcx, may need no memory
+	[[ $n -gt 1 || ($way == @(link|tcx*) && $from != none) ]] || fail "$what"
 	faults=$((faults + n - 1))
 }
 
@@ -133,7 +149,9 @@ attachments()
 			# a link cannot change whether it holds
 			case "$way $from $to" in
 			*" none none" | *" none one"*) continue ;;
-			"link entry "*,hold | "link entry,hold "@(entry|one)) continue ;;
+			*"link entry "*,hold | *"link entry,hold "@(entry|one)) continue ;;
+			# the same program is refused
+			"tcx entry"?(,hold)" entry"*) continue ;;
 			esac
 			go none "$from"
 			# Between two holds, nothing else keeps "third" filled.
@@ -172,8 +190,8 @@ binds()
 	done
 }
 
-# each LEAST WAY MODE [DEV COMMAND]: WAY is xdp, tc or link. At least so many faults
-# are injected.
+# each LEAST WAY MODE [DEV COMMAND]: WAY is xdp, tc, link, tcx or tcx_link. At least
+# so many faults are injected.
 each()
 {
 	local way=$2 mode=$3 dev=${4:-eth0} where=xdp faults=0 debug=/sys/kernel/debug
@@ -199,6 +217,8 @@ case_xdp_generic() { each 100 xdp skb; }
 case_tc() { each 100 tc direct; }
 case_link_native() { each 30 link drv; }
 case_link_generic() { each 10 link skb; }
+case_tcx() { each 3 tcx none; }
+case_tcx_link() { each 3 tcx_link none; }
 case_bind_map() { each 3 xdp drv eth0 binds; }
 # Where one slave of two may have the program already
 case_bond() { each 100 xdp drv bond7; }

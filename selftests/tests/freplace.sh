@@ -18,8 +18,8 @@ attach_behind()
 {
 	local where=$1 name=$2; shift 2
 
-	dispatch "$1" "$where" "${dispatcher[$where]}" "$pins/$name" eth0 "${@:2}"
 	defer rm -rf "$pins/$name"
+	dispatch "$1" "$where" "${dispatcher[$where]}" "$pins/$name" eth0 "${@:2}"
 }
 
 pinned_id() { bpftool -j prog show pinned "$1" | jq .id; }
@@ -27,7 +27,7 @@ pinned_id() { bpftool -j prog show pinned "$1" | jq .id; }
 # behind NAME FUNCTION COUNTERS: what ten frames add to that program
 behind()
 {
-	local id
+	local id sums
 
 	id=$(pinned_id "$pins/$1/$2")
 	ask traffic "$id" peer0 10
@@ -73,7 +73,7 @@ case_behind_tcx() { hit_or_miss tcx_ingress; }
 # traffic never stops. Each frame that a program counts has made its tail calls.
 case_dispatchers_replace_each_other()
 {
-	local id
+	local id sums
 
 	add_pair eth0
 	attach_behind xdp one -hb "${object[xdp]}" "${object[xdp]}"
@@ -92,9 +92,9 @@ case_dispatchers_replace_each_other()
 	all_hit three first
 	all_hit three second
 	expect "the program that stayed" "$id" "$(pinned_id "$pins/three/second")"
-	read -r -a answer <<<"$(counters "$id")"
-	figure "${answer[0]} frames, ${answer[1]} missed, ${answer[3]} missed later"
-	expect "missed tail calls" "0 0" "${answer[1]} ${answer[3]}"
+	read -r -a sums <<<"$(counters "$id")"
+	figure "${sums[0]} frames, ${sums[1]} missed, ${sums[3]} missed later"
+	expect "missed tail calls" "0 0" "${sums[1]} ${sums[3]}"
 	rm -r "$pins/three"
 	ask remove eth0
 }
@@ -102,11 +102,11 @@ case_dispatchers_replace_each_other()
 # A program with two links to two targets, each of which is given back alone
 case_ways_out()
 {
-	local way target
+	local way target replace
 
-	bpftool prog load "${dispatcher[xdp]}" "$pins/target" type xdp
-	bpftool prog load "${dispatcher[xdp]}" "$pins/target2" type xdp
-	defer rm -rf "$pins"/{target,target2,one,link}
+	defer rm -rf "$pins"/{target,target2,link}
+	dispatch xdp "${dispatcher[xdp]}" "$pins/target" none
+	dispatch xdp "${dispatcher[xdp]}" "$pins/target2" none
 	add_pair eth0
 	attach_behind xdp one -hb "${object[xdp]}"
 	newest prog entry && entry=$answer
@@ -114,18 +114,18 @@ case_ways_out()
 	ask refs prog "$entry" map "$jmp"
 	[[ $answer == *"holds 1"*"urefs 1" ]] || fail "$answer"
 	# a second link to another target
-	says ok hook replace second "$pins/target" "$pins/one/first" hold "$pins/link"
-	target=$(pinned_id "$pins/target")
+	replace=(hook replace second "$pins/target/dispatcher" "$pins/one/first")
+	says ok "${replace[@]}" hold "$pins/link"
+	target=$(pinned_id "$pins/target/dispatcher")
 	says "$target flags hold prog $entry" hook info "$pins/link"
 	ask refs prog "$entry" map "$jmp"
 	[[ $answer == *"holds 2"*"urefs 2" ]] || fail "$answer"
 	# it is taken: nothing is held for a link that is refused
-	says EBUSY hook replace second "$pins/target" "$pins/one/first" hold \
-		"$pins/link2"
+	says EBUSY "${replace[@]}" hold "$pins/link2"
 	ask refs prog "$entry" map "$jmp"
 	[[ $answer == *"holds 2"*"urefs 2" ]] || fail "$answer"
 	# the target's pin goes; the link keeps the target as before
-	rm "$pins/target"
+	rm -r "$pins/target"
 	says "$target flags hold prog $entry" hook info "$pins/link"
 	for way in detach update; do
 		case $way in
@@ -139,12 +139,12 @@ case_ways_out()
 	until_true "the second link ends" refs_are "holds 1" "urefs 1"
 	until_true "its target goes with it" no_prog "$target"
 	# without the flag
-	says ok hook replace second "$pins/target2" "$pins/one/first" none \
+	says ok hook replace second "$pins/target2/dispatcher" "$pins/one/first" none \
 		"$pins/link"
-	says "$(pinned_id "$pins/target2") flags none prog $entry" \
+	says "$(pinned_id "$pins/target2/dispatcher") flags none prog $entry" \
 		hook info "$pins/link"
 	refs_are "holds 1" "urefs 1"
-	rm "$pins"/{link,target2}
+	rm -r "$pins"/{link,target2}
 	# the device goes, and the links do not: what they hold is theirs
 	ask remove eth0
 	stays_full "$entry" 2
@@ -171,7 +171,7 @@ case_cycle_ends_with_the_pin()
 	newest prog entry && entry=$answer
 	newest map jmp && map=$answer && jmp=$map
 	newest prog target
-	expect_text "Invalid argument" bpftool map update id "$map" \
+	expect_text "program type is ext" bpftool map update id "$map" \
 		key 1 0 0 0 value pinned "$pins/one/first"
 	bpftool prog bind id "$answer" id "$map"
 	rm "$pins/one/first"

@@ -79,6 +79,27 @@ case_link()
 		"rm $pins/link"
 }
 
+case_tcx_link()
+{
+	add_pair eth0
+	load_two ingress
+	defer rm -f "$pins/link"
+	no_gap "ask hook link tcx_ingress eth0 $pins/entry hold $pins/link" \
+		"ask link update $pins/link $pins/entry" \
+		"ask link update $pins/link $pins/other" \
+		"rm $pins/link"
+}
+
+# Without a link the same program is refused.
+case_tcx()
+{
+	add_pair eth0
+	load_two ingress
+	no_gap "ask hook attach tcx_ingress eth0 $pins/entry hold" true \
+		"ask hook attach tcx_ingress eth0 $pins/other replace,hold $pins/entry" \
+		"bpftool net detach tcx_ingress dev eth0"
+}
+
 tc_filter()
 {
 	local replace="tc filter $1 dev eth0 ingress prio 1 handle 1 bpf da pinned"
@@ -109,6 +130,19 @@ patient_watchdogs()
 	END
 }
 
+# end_attachment: of the program with the frame. tcx waits for frames when a
+# program is detached, and not when another one replaces it.
+end_attachment()
+{
+	case $where in
+	tcx*)
+		says ok hook attach "$where" eth0 "$pins/p/target" replace \
+			"$pins/p/entry"
+		;;
+	*) detach "$where" eth0 ;;
+	esac
+}
+
 # last_packet WHERE FILE TYPE: a frame is in the program, on the other CPU, while
 # the array loses its last user reference: a hold, by the end of the attachment; a
 # pin; or a pin right after a hold. On the base kernel, which is the control, the
@@ -133,6 +167,10 @@ last_packet()
 		xdp*)
 			ip link set dev eth0 "$where" pinned "$pins/p/entry" ${hold:+"$hold"}
 			;;
+		tcx*)
+			says ok hook attach "$where" eth0 "$pins/p/entry" \
+				"$([ "$hold" ] && echo hold || echo none)"
+			;;
 		*)
 			tc filter add dev eth0 "$where" bpf da \
 				pinned "$pins/p/entry" ${hold:+"$hold"}
@@ -144,7 +182,7 @@ last_packet()
 		taskset -c 1 agent send peer0 1 &
 		sender=$!
 		until_true "the frame is in the program" counters_are 1 0 0
-		[ "$last" = pin ] || detach "$where" eth0
+		[ "$last" = pin ] || end_attachment
 		[ "$last" = hold ] || rm "$pins/m/"jmp*
 		sleep 1 # enough to clear an array, as the base kernel shows
 		counters_are 1 0 0 || fail "the frame has left too early"
@@ -152,13 +190,16 @@ last_packet()
 		wait $sender
 		# shellcheck disable=SC2086 # words
 		until_true "the frame ended as $ends" counters_are $ends
-		[ "$last" != pin ] || detach "$where" eth0
+		[[ $last != pin && $where != tcx* ]] || detach "$where" eth0
 		rm -r "$pins/p" "$pins/m"
 	done
 }
 
 # @all patched base
 case_last_packet_tc() { last_packet ingress slow.tc.bpf.o classifier; }
+
+# @all patched base
+case_last_packet_tcx() { last_packet tcx_ingress slow.tc.bpf.o classifier; }
 
 # XDP has a dispatcher, which waits for packets when it changes: not where it has
 # no place for the program, as it has for 48.

@@ -43,7 +43,7 @@ case_lies_are_found()
 {
 	local lie
 
-	for lie in hold filter uref prog; do
+	for lie in hold filter tcx uref prog; do
 		expect_text "the kernel differs from the model, which lied" \
 			stress --seed "$seed" --ops 1200 --deadline 5 --every 50 --break "$lie"
 		ids none

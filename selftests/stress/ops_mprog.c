@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations on tcx: each side of a device has a list of programs, which only
+ * the worker of the device changes. A program is in a list at most once. Its
+ * entry belongs to a link, which has the reference to the program, or to the
+ * list itself. The programs return TC_ACT_UNSPEC: the next one in the list, and
+ * then the filters, see the packet, too.
+ */
+#include <bpf/bpf.h>
+
+#include "stress.h"
+
+/* What a request says, and which objects that is about */
+struct request {
+	struct dev *dev;
+	int side;
+	struct list *list;
+	__u32 flags;
+	bool hold;
+	int old, old_fd;	/* what is to be replaced */
+	int rel, rel_link;	/* before or after that, 0 is the whole list */
+	int rel_fd;
+	__u32 rel_id;		/* instead of a file descriptor */
+};
+
+static int find(const struct list *list, int prog)
+{
+	int i;
+
+	for (i = 0; i < list->n; i++)
+		if (list->entry[i].prog == prog)
+			return i;
+	return -ENOENT;
+}
+
+static void insert(struct list *list, int at, struct entry entry)
+{
+	struct entry *to = &list->entry[at];
+
+	memmove(to + 1, to, (list->n++ - at) * sizeof(*to));
+	*to = entry;
+}
+
+static void erase(struct list *list, int at)
+{
+	struct entry *from = &list->entry[at];
+
+	memmove(from, from + 1, (--list->n - at) * sizeof(*from));
+}
+
+/* The list of a link that has a device */
+static struct list *list_of(const struct obj *link)
+{
+	return &link->dev->tcx[link->side];
+}
+
+static struct entry *entry_of(const struct obj *link)
+{
+	struct list *list = list_of(link);
+
+	return &list->entry[find(list, link->prog)];
+}
+
+/* The list loses the entry of the link. If a work of the kernel does that, the
+ * list is unknown until the next quiet point.
+ */
+void tcx_link_off(const struct obj *link, bool late)
+{
+	struct list *list = list_of(link);
+
+	erase(list, entry_of(link) - list->entry);
+	list->busy |= late;
+}
+
+static enum bpf_attach_type hook(int side)
+{
+	return side ? BPF_TCX_EGRESS : BPF_TCX_INGRESS;
+}
+
+/* For notes */
+static const char *list_name(const struct request *r)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "tcx %s of dev %d",
+		 r->side ? "egress" : "ingress", (int)(r->dev - me->dev));
+	return name;
+}
+
+/* A list that is known */
+static bool draw_list(struct request *r)
+{
+	struct dev *dev = &me->dev[draw(DEVS)];
+	int side = draw(2);
+
+	*r = (struct request){ .dev = dev, .side = side,
+			       .list = &dev->tcx[side] };
+	return dev->alive && !r->list->busy;
+}
+
+/* A program of the list, or none */
+static int draw_listed(const struct list *list)
+{
+	return list->n ? list->entry[draw(list->n)].prog : 0;
+}
+
+/* A position: before or after a program of the list, a program or link that may
+ * be elsewhere or of another kind, or all of the list
+ */
+static void draw_position(struct request *r)
+{
+	int from = draw(4);
+	struct handle *h;
+
+	r->flags |= PICK(0, BPF_F_BEFORE, BPF_F_AFTER);
+	if (!from)
+		return;
+	if (from == 1) {
+		r->rel = draw_listed(r->list);
+		r->rel_id = sh->obj[r->rel].id;
+		return;
+	}
+	h = from == 2 ? pick(PROG, one_in(8) ? XDP : TC) : draw_link(-1);
+	if (!h)
+		return;
+	r->rel = h->obj;
+	r->rel_fd = first_fd(h);
+	if (h->what == LINK) {
+		r->flags |= BPF_F_LINK;
+		r->rel_link = h->obj;
+		r->rel = obj_of(h)->prog;
+	}
+}
+
+/* Links cannot replace, but can be asked to. */
+static bool draw_request(struct request *r, bool link)
+{
+	if (!draw_list(r))
+		return false;
+	r->hold = flag();
+	if (!one_in(3))
+		draw_position(r);
+	if (!link)
+		r->old_fd = draw_old(TC, draw_listed(r->list), &r->old);
+	if (link ? one_in(16) : r->old_fd >= 0)
+		r->flags |= BPF_F_REPLACE;
+	return true;
+}
+
+/* The index that BEFORE or AFTER selects: that of the neighbour, which is -1 for
+ * the one before the first
+ */
+static int neighbour(const struct request *r)
+{
+	bool before = r->flags & BPF_F_BEFORE;
+	const struct list *list = r->list;
+	int rel = find(list, r->rel);
+
+	if (!r->rel)
+		return before ? -1 : list->n;
+	if (rel < 0 || (r->rel_link && r->rel_link != list->entry[rel].link))
+		return -ENOENT;
+	return before ? rel - 1 : rel + 1;
+}
+
+/* The answer that the kernel must give: the index that the program gets, or a
+ * negative error. What is replaced must be the neighbour that was asked for.
+ */
+static int tcx_answer(const struct request *r, int prog)
+{
+	bool placed = r->flags & (BPF_F_BEFORE | BPF_F_AFTER);
+	bool replace = r->flags & BPF_F_REPLACE;
+	const struct list *list = r->list;
+	int old = find(list, r->old), at;
+
+	if (find(list, prog) >= 0)
+		return -EEXIST;
+	if (r->rel && sh->obj[r->rel].kind != TC)
+		return -EINVAL;
+	if (replace && old < 0)
+		return -ENOENT;
+	if (replace && list->entry[old].link)
+		return -EBUSY;
+	if (!placed && replace)
+		return old;
+	if (!placed)
+		return r->rel ? -EINVAL : list->n;
+	at = neighbour(r);
+	if (at == -ENOENT)
+		return -ENOENT;
+	if (replace)
+		return at == old ? old : -ERANGE;
+	return r->flags & BPF_F_BEFORE ? at + 1 : at;
+}
+
+static void note_request(const struct request *r, const char *how,
+			 const char *prog, int wanted)
+{
+	note("%s %s %s%s: flags %#x, old %u, near %u%s: %d", list_name(r), how,
+	     prog, r->hold ? " hold" : "", r->flags, sh->obj[r->old].id,
+	     sh->obj[r->rel].id, r->rel_link ? " of a link" : "", wanted);
+}
+
+/* Sends it, with these flags. Returns what the system call does. */
+static int send_attach(const struct request *r, int prog, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = flags,
+		    .relative_fd = r->rel_fd, .relative_id = r->rel_id);
+
+	if (r->flags & BPF_F_REPLACE)
+		opts.replace_prog_fd = r->old_fd;
+	return bpf_prog_attach_opts(prog, r->dev->ifindex, hook(r->side),
+				    &opts);
+}
+
+static int send_link(const struct request *r, int prog, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags,
+		    .tcx.relative_fd = r->rel_fd, .tcx.relative_id = r->rel_id);
+
+	return bpf_link_create(prog, r->dev->ifindex, hook(r->side), &opts);
+}
+
+static void new_link(const struct request *r, struct handle *h, int prog,
+		     int fd)
+{
+	struct obj *link;
+
+	h->fd[0] = fd;
+	h->obj = new_obj(LINK);
+	link = obj_of(h);
+	link->kind = TC;
+	link->id = read_link(h).id;
+	link->prog = prog;
+	link->dev = r->dev;
+	link->side = r->side;
+}
+
+/* Without a link, or as the new link LINK */
+static bool tcx_set(struct handle *link)
+{
+	struct handle *p = pick(PROG, TC);
+	struct request r;
+	int at, ret;
+	__u32 said;
+
+	if (!p || !draw_request(&r, link))
+		return false;
+	at = tcx_answer(&r, p->obj);
+	if (at >= 0 && !(r.flags & BPF_F_REPLACE) && r.list->n == LISTED)
+		return false;
+	note_request(&r, link ? "link" : "attach", name(p), at < 0 ? at : 0);
+	said = r.flags;
+	if (r.hold && !(at >= 0 && lying("tcx")))
+		said |= BPF_F_HOLD_MAPS;
+	enter_netns(r.dev->netns);
+	ret = link ? send_link(&r, first_fd(p), said) :
+		     send_attach(&r, first_fd(p), said);
+	enter_netns(home_netns);
+	expect("to attach to tcx", at < 0 ? at : 0, ret < 0 ? ret : 0);
+	if (at < 0)
+		return true;
+	if (link)
+		new_link(&r, link, p->obj, ret);
+	if (r.flags & BPF_F_REPLACE)
+		erase(r.list, at);
+	insert(r.list, at, (struct entry){ p->obj, link ? link->obj : 0,
+					   r.hold });
+	return true;
+}
+
+static bool op_tcx_attach(int what)
+{
+	return tcx_set(NULL);
+}
+
+static bool op_tcx_link(int what)
+{
+	struct handle *h = draw_handle(what);
+
+	return !h->obj && tcx_set(h);
+}
+
+/* A program, or the first or last one, whatever it is */
+static bool op_tcx_detach(int what)
+{
+	LIBBPF_OPTS(bpf_prog_detach_opts, opts);
+	struct handle *p = NULL;
+	int at, wanted = 0;
+	struct request r;
+
+	if (!draw_list(&r))
+		return false;
+	if (draw(4)) {
+		p = draw(4) ? handle_of(draw_listed(r.list)) : pick(what, TC);
+		if (!p)
+			return false;
+		at = find(r.list, p->obj);
+	} else {
+		opts.flags = PICK(0, BPF_F_BEFORE, BPF_F_AFTER);
+		at = opts.flags == BPF_F_BEFORE ? 0 : r.list->n - 1;
+	}
+	if (at < 0 || !r.list->n)
+		wanted = -ENOENT;
+	else if (r.list->entry[at].link)
+		wanted = -EBUSY;
+	r.flags = opts.flags;
+	note_request(&r, "detach", p ? name(p) : "any", wanted);
+	enter_netns(r.dev->netns);
+	expect("to detach from tcx", wanted,
+	       bpf_prog_detach_opts(p ? first_fd(p) : 0, r.dev->ifindex,
+				    hook(r.side), &opts));
+	enter_netns(home_netns);
+	if (!wanted)
+		erase(r.list, at);
+	return true;
+}
+
+static bool op_tcx_query(int what)
+{
+	__u32 progs[LISTED + 1], links[LISTED + 1], flags[LISTED + 1];
+	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = progs,
+		    .link_ids = links, .prog_attach_flags = flags,
+		    .count = LISTED + 1);
+	const struct entry *entry;
+	struct request r;
+	int i;
+
+	if (!draw_list(&r))
+		return false;
+	note("%s?", list_name(&r));
+	enter_netns(r.dev->netns);
+	expect("to query tcx", 0,
+	       bpf_prog_query_opts(r.dev->ifindex, hook(r.side), &opts));
+	enter_netns(home_netns);
+	expect("the number of programs", r.list->n, opts.count);
+	for (i = 0; i < r.list->n; i++) {
+		entry = &r.list->entry[i];
+		expect("the listed program", sh->obj[entry->prog].id, progs[i]);
+		expect("the listed link", sh->obj[entry->link].id, links[i]);
+		if (!sh->lied)
+			expect("the flags of the listed program", entry->hold ?
+			       BPF_F_HOLD_MAPS : 0, flags[i]);
+	}
+	return true;
+}
+
+/* The new program must be neither of the wrong kind nor in the list, unless that
+ * is the link's own entry.
+ */
+static int update_answer(const struct obj *link, bool replace, int old,
+			 int prog)
+{
+	if (!link->dev)
+		return -ENOLINK;
+	if (replace && old != link->prog)
+		return -EPERM;
+	if (prog == link->prog)
+		return 0;
+	if (find(list_of(link), prog) >= 0)
+		return -EEXIST;
+	return sh->obj[prog].kind == TC ? 0 : -EINVAL;
+}
+
+static bool op_tcx_link_update(int what)
+{
+	struct handle *h = draw_link(TC), *p = pick(PROG, one_in(8) ? XDP : TC);
+	LIBBPF_OPTS(bpf_link_update_opts, opts);
+	int old, old_fd, wanted;
+	struct obj *link;
+
+	if (!h || !p || (obj_of(h)->dev && list_of(obj_of(h))->busy))
+		return false;
+	link = obj_of(h);
+	if (one_in(8) && handle_of(link->prog))
+		p = handle_of(link->prog);
+	old_fd = draw_old(TC, link->prog, &old);
+	if (old_fd >= 0) {
+		opts.old_prog_fd = old_fd;
+		opts.flags = BPF_F_REPLACE;
+	}
+	wanted = update_answer(link, old_fd >= 0, old, p->obj);
+	note("update %s of tcx to %s%s: %d", name(h), name(p),
+	     old_fd >= 0 ? " replace" : "", wanted);
+	expect("to update a tcx link", wanted,
+	       bpf_link_update(first_fd(h), first_fd(p), &opts));
+	if (!wanted) {
+		entry_of(link)->prog = p->obj;
+		link->prog = p->obj;
+	}
+	return true;
+}
+
+static bool op_tcx_link_info(int what)
+{
+	struct handle *h = draw_link(TC);
+	struct bpf_link_info info;
+	struct obj *link;
+
+	if (!h)
+		return false;
+	note("%s of tcx?", name(h));
+	link = obj_of(h);
+	info = read_link(h);
+	expect("the tcx link's program", sh->obj[link->prog].id, info.prog_id);
+	expect("the tcx link's device", link->dev ? link->dev->ifindex : 0,
+	       info.tcx.ifindex);
+	expect("the tcx link's side", hook(link->side), info.tcx.attach_type);
+	if (sh->patched && !sh->lied)
+		expect("the tcx link holds", link->dev && entry_of(link)->hold ?
+		       BPF_F_HOLD_MAPS : 0, info.tcx.flags);
+	return true;
+}
+
+const struct op mprog_ops[] = {
+	{ op_tcx_attach, 14, PROG },
+	{ op_tcx_detach, 5, PROG },
+	{ op_tcx_query, 4, PROG },
+	{ op_tcx_link, 6, LINK },
+	{ op_tcx_link_update, 6, LINK },
+	{ op_tcx_link_info, 3, LINK },
+	{}
+};
