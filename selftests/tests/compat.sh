@@ -52,19 +52,19 @@ case_probe()
 		set_mtu 1401
 	until_true "tc listens" heard "$dir/tc" '^qdisc clsact' \
 		add_clsact
-	expect "what can be held" "1 1 1 0" "$(caller new new probe)"
+	expect "what can be held" "1 1 1 1" "$(caller new new probe)"
 	until_true "ip still listens" heard "$dir/ip" 'mtu 1402' \
 		set_mtu 1402
 	until_true "tc still listens" heard "$dir/tc" '^deleted qdisc clsact' \
 		del_clsact
 	expect "what others hear" "" "$(grep -hE ' lo:| lo |filter' "$dir"/* || :)"
 
-	expect "nobody may ask" "-1 -1 -1 0" "$(setpriv --reuid 65534 \
+	expect "nobody may ask" "-1 -1 -1 1" "$(setpriv --reuid 65534 \
 		--regid 65534 --clear-groups env \
 		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
 		"$objs/caller-new" eth0 probe)"
 	# without the right to make a network namespace
-	expect "CAP_NET_ADMIN and CAP_BPF" "1 1 -1 0" "$(setpriv \
+	expect "CAP_NET_ADMIN and CAP_BPF" "1 1 -1 1" "$(setpriv \
 		--bounding-set -sys_admin env \
 		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
 		"$objs/caller-new" eth0 probe)"

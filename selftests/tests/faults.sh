@@ -202,7 +202,8 @@ each()
 	echo 0 | tee $debug/{failslab,fail_page_alloc}/verbose \
 		$debug/fail_page_alloc/min-order
 	if [ "$dev" = bond7 ]; then add_bond; else add_pair eth0; fi
-	tc qdisc add dev "$dev" clsact
+	# with a qdisc there is a list for tcx already
+	[[ $way == tcx* ]] || tc qdisc add dev "$dev" clsact
 	defer rm -rf "$pins"/{p,m,link}
 	"${5:-attachments}"
 	figure "$faults faults"

@@ -136,7 +136,7 @@ end_attachment()
 {
 	case $where in
 	tcx*)
-		says ok hook attach "$where" eth0 "$pins/p/target" replace \
+		says ok hook attach "$where" eth0 "$pins/other" replace \
 			"$pins/p/entry"
 		;;
 	*) detach "$where" eth0 ;;
@@ -157,7 +157,8 @@ last_packet()
 	patient_watchdogs
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
-	defer rm -rf "$pins/p" "$pins/m"
+	defer rm -rf "$pins/p" "$pins/m" "$pins/other"
+	[[ $where != tcx* ]] || attach -p "$pins/other" load "${object_for[tc]}"
 	for last in "${lasts[@]}"; do
 		hold="hold-maps"
 		[ "$last" != pin ] || hold=''
@@ -193,6 +194,7 @@ last_packet()
 		[[ $last != pin && $where != tcx* ]] || detach "$where" eth0
 		rm -r "$pins/p" "$pins/m"
 	done
+	rm -f "$pins/other"
 }
 
 # @all patched base

@@ -36,6 +36,7 @@ net/sched/act_bpf.o	tcf_bpf_act
 drivers/net/veth.o	veth_xdp_rcv_one veth_xdp_rcv_skb veth_xdp_rcv
 drivers/net/veth.o	veth_poll veth_xdp_tx veth_xdp_xmit veth_xmit
 drivers/net/tun.o	tun_xdp_act tun_xdp_xmit tun_net_xmit
+drivers/net/netkit.o	netkit_xmit
 drivers/net/bonding/bond_main.o	bond_xdp_xmit bond_xdp_get_xmit_slave
 '
 
@@ -56,6 +57,20 @@ net/core/dev.o		bpf_xdp_link_update bpf_xdp_link_release
 net/core/dev.o		dev_xdp_detach_link bpf_prog_put_dev
 net/sched/cls_bpf.o	cls_bpf_change bpf_prog_put_dev
 net/sched/cls_bpf.o	__cls_bpf_delete_prog cls_bpf_free_parms
+kernel/bpf/mprog.o	bpf_mprog_attach bpf_mprog_detach bpf_mprog_pos_after
+kernel/bpf/mprog.o	bpf_mprog_pos_before bpf_mprog_tuple_relative
+kernel/bpf/tcx.o	tcx_prog_attach tcx_prog_detach tcx_uninstall
+kernel/bpf/tcx.o	tcx_link_attach tcx_link_release tcx_link_update
+drivers/net/netkit.o	netkit_prog_attach netkit_prog_detach netkit_uninit
+drivers/net/netkit.o	netkit_link_attach netkit_link_release netkit_link_update
+kernel/bpf/syscall.o	bpf_tracing_prog_attach bpf_tracing_link_release
+kernel/bpf/syscall.o	bpf_raw_tp_link_attach
+# allocates and frees the list of tcx, which has grown at its end
+net/sched/sch_ingress.o	clsact_init clsact_destroy ingress_init ingress_destroy
+# uses what is behind the list in the private part of a netkit device: set-up
+drivers/net/netkit.o	netkit_change_link netkit_dev_fetch netkit_fill_info
+drivers/net/netkit.o	netkit_new_link netkit_open netkit_queue_create
+drivers/net/netkit.o	netkit_set_headroom netkit_set_macaddr netkit_xsk
 # says the release of the kernel, which is another
 kernel/sys.o		override_release
 drivers/net/bonding/bond_procfs.o	bond_info_seq_show
@@ -65,6 +80,12 @@ net/core/dev.o		bpf_xdp_link_hold_flag
 net/core/rtnetlink.o	rtnl_xdp_fill rtnl_fill_ifinfo rtnl_xdp_size
 net/core/rtnetlink.o	if_nlmsg_size do_setlink
 net/sched/cls_bpf.o	cls_bpf_dump
+kernel/bpf/mprog.o	bpf_mprog_query
+kernel/bpf/tcx.o	tcx_link_fdinfo tcx_link_fill_info tcx_link_hold_flag
+drivers/net/netkit.o	netkit_link_fdinfo netkit_link_fill_info
+drivers/net/netkit.o	netkit_link_hold_flag
+kernel/bpf/syscall.o	bpf_tracing_link_fill_link_info
+kernel/bpf/syscall.o	bpf_tracing_link_show_fdinfo
 '
 
 # ---- functions --------------------------------------------------------------
@@ -297,9 +318,25 @@ case_no_other_structure_differs()
 	structures "$kernels/base/vmlinux" >"$work/before"
 	structures "$kernels/patched/vmlinux" >"$work/after"
 	expect "the structures that differ" \
-		"bpf_array_aux bpf_link_info bpf_prog_aux cls_bpf_prog net_device" \
+		"bpf_array_aux bpf_link_info bpf_mprog_bundle bpf_prog_aux bpf_tracing_link bpf_tuple cls_bpf_prog net_device netkit tcx_entry" \
 		"$(comm -3 "$work/before" "$work/after" |
 			awk '{ print $2 }' | sort -u | xargs)"
+}
+
+# What the packet path of tcx and netkit reads is in front. The list grows at its
+# end, and takes no more of the slab for tcx.
+case_lists_grow_at_their_end()
+{
+	local size
+
+	expect "what moved in struct bpf_mprog_bundle" "" \
+		"$(first_moved "$kernels"/{base,patched}/vmlinux bpf_mprog_bundle)"
+	expect "the size of struct bpf_mprog_entry" "520 520" \
+		"$(sizes bpf_mprog_entry)"
+	read -r -a size <<<"$(sizes tcx_entry)"
+	figure "struct tcx_entry: ${size[0]} and ${size[1]} bytes"
+	[[ ${size[0]} -gt 1024 && ${size[1]} -le 2048 ]] ||
+		fail "struct tcx_entry: ${size[*]}"
 }
 
 # sizes STRUCT: of both kernels
