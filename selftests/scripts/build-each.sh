@@ -49,6 +49,8 @@ config() {
 	i386) arch=i386 options='# CONFIG_BPF_JIT_ALWAYS_ON is not set' ;;
 	clang) cc=clang-$NEW_LLVM ;;
 	esac
+	# which needs both
+	case $1 in nobpf | nonet) ;; *) folders+=(drivers/net/netkit.o) ;; esac
 	obj=$work/.build-$1
 }
 
