@@ -10,17 +10,14 @@
 
 #include "stress.h"
 
-/* What a request says, and which objects that is about */
 struct request {
 	struct dev *dev;
 	int side;
 	struct list *list;
 	__u32 flags;
 	bool hold;
-	int old, old_fd;	/* what is to be replaced */
-	int rel, rel_link;	/* before or after that, 0 is the whole list */
-	int rel_fd;
-	__u32 rel_id;		/* instead of a file descriptor */
+	int old, old_fd;	/* the program that is to be replaced */
+	int near;	/* before or after this program or link, or all */
 };
 
 static int find(const struct list *list, int prog)
@@ -48,7 +45,7 @@ static void erase(struct list *list, int at)
 	memmove(from, from + 1, (--list->n - at) * sizeof(*from));
 }
 
-/* The list of a link that has a device */
+/* Those of a link that has a device */
 static struct list *list_of(const struct obj *link)
 {
 	return &link->dev->tcx[link->side];
@@ -56,19 +53,17 @@ static struct list *list_of(const struct obj *link)
 
 static struct entry *entry_of(const struct obj *link)
 {
-	struct list *list = list_of(link);
-
-	return &list->entry[find(list, link->prog)];
+	return &list_of(link)->entry[find(list_of(link), link->prog)];
 }
 
-/* The list loses the entry of the link. If a work of the kernel does that, the
- * list is unknown until the next quiet point.
+/* If a work of the kernel takes the entry off, the list is unknown until the
+ * next quiet point.
  */
 void tcx_link_off(const struct obj *link, bool late)
 {
 	struct list *list = list_of(link);
 
-	erase(list, entry_of(link) - list->entry);
+	erase(list, find(list, link->prog));
 	list->busy |= late;
 }
 
@@ -77,14 +72,14 @@ static enum bpf_attach_type hook(int side)
 	return side ? BPF_TCX_EGRESS : BPF_TCX_INGRESS;
 }
 
-/* For notes */
-static const char *list_name(const struct request *r)
+static void note_request(const struct request *r, const char *how,
+			 const struct handle *p, int wanted)
 {
-	static char name[32];
-
-	snprintf(name, sizeof(name), "tcx %s of dev %d",
-		 r->side ? "egress" : "ingress", (int)(r->dev - me->dev));
-	return name;
+	note("tcx %s of dev %d %s %s%s, flags %#x, old %u, near %s %u: %d",
+	     r->side ? "egress" : "ingress", (int)(r->dev - me->dev), how,
+	     p ? name(p) : "", r->hold ? " hold" : "", r->flags,
+	     sh->obj[r->old].id, r->flags & BPF_F_LINK ? "link" : "prog",
+	     sh->obj[r->near].id, wanted);
 }
 
 /* A list that is known */
@@ -104,32 +99,22 @@ static int draw_listed(const struct list *list)
 	return list->n ? list->entry[draw(list->n)].prog : 0;
 }
 
-/* A position: before or after a program of the list, a program or link that may
- * be elsewhere or of another kind, or all of the list
- */
+/* Programs and links may be elsewhere, and of the other kind. */
 static void draw_position(struct request *r)
 {
-	int from = draw(4);
-	struct handle *h;
+	const struct handle *h = NULL;
+	int from = draw(8);
 
-	r->flags |= PICK(0, BPF_F_BEFORE, BPF_F_AFTER);
-	if (!from)
-		return;
-	if (from == 1) {
-		r->rel = draw_listed(r->list);
-		r->rel_id = sh->obj[r->rel].id;
-		return;
-	}
-	h = from == 2 ? pick(PROG, one_in(8) ? XDP : TC) : draw_link(-1);
-	if (!h)
-		return;
-	r->rel = h->obj;
-	r->rel_fd = first_fd(h);
-	if (h->what == LINK) {
+	r->flags |= PICK(0, BPF_F_BEFORE, BPF_F_AFTER, BPF_F_BEFORE,
+			 BPF_F_AFTER);
+	if (from < 4)
+		r->near = draw_listed(r->list);
+	else if (from < 7)
+		h = from < 5 ? pick(PROG, -1) : draw_link(-1);
+	if (h)
+		r->near = h->obj;
+	if (h && h->what == LINK)
 		r->flags |= BPF_F_LINK;
-		r->rel_link = h->obj;
-		r->rel = obj_of(h)->prog;
-	}
 }
 
 /* Links cannot replace, but can be asked to. */
@@ -138,7 +123,7 @@ static bool draw_request(struct request *r, bool link)
 	if (!draw_list(r))
 		return false;
 	r->hold = flag();
-	if (!one_in(3))
+	if (draw(2))
 		draw_position(r);
 	if (!link)
 		r->old_fd = draw_old(TC, draw_listed(r->list), &r->old);
@@ -147,20 +132,20 @@ static bool draw_request(struct request *r, bool link)
 	return true;
 }
 
-/* The index that BEFORE or AFTER selects: that of the neighbour, which is -1 for
- * the one before the first
- */
-static int neighbour(const struct request *r)
+/* The index before or after what is near: -1 is before the first one. */
+static int neighbour(const struct request *r, int near)
 {
 	bool before = r->flags & BPF_F_BEFORE;
 	const struct list *list = r->list;
-	int rel = find(list, r->rel);
+	int at = find(list, near);
 
-	if (!r->rel)
+	if (!near)
 		return before ? -1 : list->n;
-	if (rel < 0 || (r->rel_link && r->rel_link != list->entry[rel].link))
+	if (at < 0)
 		return -ENOENT;
-	return before ? rel - 1 : rel + 1;
+	if (r->flags & BPF_F_LINK && r->near != list->entry[at].link)
+		return -ENOENT;
+	return before ? at - 1 : at + 1;
 }
 
 /* The answer that the kernel must give: the index that the program gets, or a
@@ -168,24 +153,25 @@ static int neighbour(const struct request *r)
  */
 static int tcx_answer(const struct request *r, int prog)
 {
-	bool placed = r->flags & (BPF_F_BEFORE | BPF_F_AFTER);
+	int near = r->flags & BPF_F_LINK ? sh->obj[r->near].prog : r->near;
 	bool replace = r->flags & BPF_F_REPLACE;
 	const struct list *list = r->list;
 	int old = find(list, r->old), at;
 
 	if (find(list, prog) >= 0)
 		return -EEXIST;
-	if (r->rel && sh->obj[r->rel].kind != TC)
+	if (near && sh->obj[near].kind != TC)
 		return -EINVAL;
 	if (replace && old < 0)
 		return -ENOENT;
 	if (replace && list->entry[old].link)
 		return -EBUSY;
-	if (!placed && replace)
-		return old;
-	if (!placed)
-		return r->rel ? -EINVAL : list->n;
-	at = neighbour(r);
+	if (!(r->flags & (BPF_F_BEFORE | BPF_F_AFTER))) {
+		if (replace)
+			return old;
+		return near ? -EINVAL : list->n;
+	}
+	at = neighbour(r, near);
 	if (at == -ENOENT)
 		return -ENOENT;
 	if (replace)
@@ -193,21 +179,13 @@ static int tcx_answer(const struct request *r, int prog)
 	return r->flags & BPF_F_BEFORE ? at + 1 : at;
 }
 
-static void note_request(const struct request *r, const char *how,
-			 const char *prog, int wanted)
-{
-	note("%s %s %s%s: flags %#x, old %u, near %u%s: %d", list_name(r), how,
-	     prog, r->hold ? " hold" : "", r->flags, sh->obj[r->old].id,
-	     sh->obj[r->rel].id, r->rel_link ? " of a link" : "", wanted);
-}
-
-/* Sends it, with these flags. Returns what the system call does. */
+/* Returns what the system call does. */
 static int send_attach(const struct request *r, int prog, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = flags,
-		    .relative_fd = r->rel_fd, .relative_id = r->rel_id);
+		    .relative_id = sh->obj[r->near].id);
 
-	if (r->flags & BPF_F_REPLACE)
+	if (flags & BPF_F_REPLACE)
 		opts.replace_prog_fd = r->old_fd;
 	return bpf_prog_attach_opts(prog, r->dev->ifindex, hook(r->side),
 				    &opts);
@@ -216,7 +194,7 @@ static int send_attach(const struct request *r, int prog, __u32 flags)
 static int send_link(const struct request *r, int prog, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags,
-		    .tcx.relative_fd = r->rel_fd, .tcx.relative_id = r->rel_id);
+		    .tcx.relative_id = sh->obj[r->near].id);
 
 	return bpf_link_create(prog, r->dev->ifindex, hook(r->side), &opts);
 }
@@ -226,6 +204,7 @@ static void new_link(const struct request *r, struct handle *h, int prog,
 {
 	struct obj *link;
 
+	handle_drop(h);
 	h->fd[0] = fd;
 	h->obj = new_obj(LINK);
 	link = obj_of(h);
@@ -236,20 +215,22 @@ static void new_link(const struct request *r, struct handle *h, int prog,
 	link->side = r->side;
 }
 
-/* Without a link, or as the new link LINK */
-static bool tcx_set(struct handle *link)
+/* Without a link, or as a new link in the place of one without a device */
+static bool op_tcx_set(int what)
 {
-	struct handle *p = pick(PROG, TC);
+	struct handle *p = pick(PROG, TC), *link;
 	struct request r;
 	int at, ret;
 	__u32 said;
 
-	if (!p || !draw_request(&r, link))
+	link = what == LINK ? draw_handle(LINK) : NULL;
+	if (!p || (link && link->obj && obj_of(link)->dev) ||
+	    !draw_request(&r, link))
 		return false;
 	at = tcx_answer(&r, p->obj);
 	if (at >= 0 && !(r.flags & BPF_F_REPLACE) && r.list->n == LISTED)
 		return false;
-	note_request(&r, link ? "link" : "attach", name(p), at < 0 ? at : 0);
+	note_request(&r, link ? "link" : "attach", p, at < 0 ? at : 0);
 	said = r.flags;
 	if (r.hold && !(at >= 0 && lying("tcx")))
 		said |= BPF_F_HOLD_MAPS;
@@ -269,18 +250,6 @@ static bool tcx_set(struct handle *link)
 	return true;
 }
 
-static bool op_tcx_attach(int what)
-{
-	return tcx_set(NULL);
-}
-
-static bool op_tcx_link(int what)
-{
-	struct handle *h = draw_handle(what);
-
-	return !h->obj && tcx_set(h);
-}
-
 /* A program, or the first or last one, whatever it is */
 static bool op_tcx_detach(int what)
 {
@@ -297,15 +266,15 @@ static bool op_tcx_detach(int what)
 			return false;
 		at = find(r.list, p->obj);
 	} else {
-		opts.flags = PICK(0, BPF_F_BEFORE, BPF_F_AFTER);
-		at = opts.flags == BPF_F_BEFORE ? 0 : r.list->n - 1;
+		r.flags = PICK(0, BPF_F_BEFORE, BPF_F_AFTER);
+		at = r.flags == BPF_F_BEFORE ? 0 : r.list->n - 1;
 	}
 	if (at < 0 || !r.list->n)
 		wanted = -ENOENT;
 	else if (r.list->entry[at].link)
 		wanted = -EBUSY;
-	r.flags = opts.flags;
-	note_request(&r, "detach", p ? name(p) : "any", wanted);
+	note_request(&r, "detach", p, wanted);
+	opts.flags = r.flags;
 	enter_netns(r.dev->netns);
 	expect("to detach from tcx", wanted,
 	       bpf_prog_detach_opts(p ? first_fd(p) : 0, r.dev->ifindex,
@@ -328,7 +297,7 @@ static bool op_tcx_query(int what)
 
 	if (!draw_list(&r))
 		return false;
-	note("%s?", list_name(&r));
+	note_request(&r, "query", NULL, 0);
 	enter_netns(r.dev->netns);
 	expect("to query tcx", 0,
 	       bpf_prog_query_opts(r.dev->ifindex, hook(r.side), &opts));
@@ -345,9 +314,7 @@ static bool op_tcx_query(int what)
 	return true;
 }
 
-/* The new program must be neither of the wrong kind nor in the list, unless that
- * is the link's own entry.
- */
+/* Its own program is no news. */
 static int update_answer(const struct obj *link, bool replace, int old,
 			 int prog)
 {
@@ -369,11 +336,9 @@ static bool op_tcx_link_update(int what)
 	int old, old_fd, wanted;
 	struct obj *link;
 
-	if (!h || !p || (obj_of(h)->dev && list_of(obj_of(h))->busy))
+	if (!h || !p || (obj_of(h)->dev ? list_of(obj_of(h))->busy : draw(8)))
 		return false;
 	link = obj_of(h);
-	if (one_in(8) && handle_of(link->prog))
-		p = handle_of(link->prog);
 	old_fd = draw_old(TC, link->prog, &old);
 	if (old_fd >= 0) {
 		opts.old_prog_fd = old_fd;
@@ -382,7 +347,7 @@ static bool op_tcx_link_update(int what)
 	wanted = update_answer(link, old_fd >= 0, old, p->obj);
 	note("update %s of tcx to %s%s: %d", name(h), name(p),
 	     old_fd >= 0 ? " replace" : "", wanted);
-	expect("to update a tcx link", wanted,
+	expect("to update a link of tcx", wanted,
 	       bpf_link_update(first_fd(h), first_fd(p), &opts));
 	if (!wanted) {
 		entry_of(link)->prog = p->obj;
@@ -402,22 +367,23 @@ static bool op_tcx_link_info(int what)
 	note("%s of tcx?", name(h));
 	link = obj_of(h);
 	info = read_link(h);
-	expect("the tcx link's program", sh->obj[link->prog].id, info.prog_id);
-	expect("the tcx link's device", link->dev ? link->dev->ifindex : 0,
+	expect("the program of tcx", sh->obj[link->prog].id, info.prog_id);
+	expect("the device of tcx", link->dev ? link->dev->ifindex : 0,
 	       info.tcx.ifindex);
-	expect("the tcx link's side", hook(link->side), info.tcx.attach_type);
+	expect("the side of tcx", hook(link->side), info.tcx.attach_type);
 	if (sh->patched && !sh->lied)
-		expect("the tcx link holds", link->dev && entry_of(link)->hold ?
-		       BPF_F_HOLD_MAPS : 0, info.tcx.flags);
+		expect("the link of tcx holds",
+		       link->dev && entry_of(link)->hold ? BPF_F_HOLD_MAPS : 0,
+		       info.tcx.flags);
 	return true;
 }
 
 const struct op mprog_ops[] = {
-	{ op_tcx_attach, 14, PROG },
+	{ op_tcx_set, 12, PROG },
+	{ op_tcx_set, 8, LINK },
 	{ op_tcx_detach, 5, PROG },
 	{ op_tcx_query, 4, PROG },
-	{ op_tcx_link, 6, LINK },
-	{ op_tcx_link_update, 6, LINK },
+	{ op_tcx_link_update, 8, LINK },
 	{ op_tcx_link_info, 3, LINK },
 	{}
 };

@@ -3,7 +3,7 @@
 # @all um um-debug patched
 # @cpus 4
 # Everything at once, by several processes, with packets flowing: the kernel has
-# to agree with a model at each quiet point. S1-S9, S12, S13
+# to agree with a model at each quiet point. S1-S9, S12, S13, S16, S17
 #
 # make vm RUN='OPS=10000 SEED=7 selftests/tests/stress.sh' TIMEOUT=3600: more of
 # it, or the same again
