@@ -5,8 +5,9 @@
  * Loads a new DISPATCHER, attaches each PROGRAM by freplace behind it, pins
  * these programs and links in DIR, attaches the dispatcher on DEV in place of
  * what is there (WHERE: xdp or tcx_ingress), and exits. With a DEV of "none" the
- * dispatcher is pinned as well, instead. PROGRAM is an object file with a program
- * named "entry", or a pin of one that an earlier run loaded.
+ * dispatcher is pinned instead; WHERE can be syscall then, which is sleepable.
+ * PROGRAM is an object file with a program named "entry", or a pin of one that an
+ * earlier run loaded.
  *
  *   -h		the links hold the prog arrays of their programs
  *   -b		bind jmp_deep to the entry program first, which itself does not
@@ -152,6 +153,8 @@ int main(int argc, char **argv)
 		errx(2, "usage: dispatch [-hb] WHERE DISPATCHER DIR DEV [PROGRAM]...");
 	if (!strcmp(argv[0], "tcx_ingress"))
 		type = BPF_PROG_TYPE_SCHED_CLS;
+	else if (!strcmp(argv[0], "syscall"))
+		type = BPF_PROG_TYPE_SYSCALL;
 	dir = argv[2];
 	if (mkdir(dir, 0700))
 		err(1, "%s", dir);

@@ -181,6 +181,19 @@ case_cycle_ends_with_the_pin()
 	ids none
 }
 
+# Its last run can come later than a grace period. The control is the same without
+# the flag.
+case_sleepable_target_is_refused()
+{
+	local load=(syscall "$objs/sleepable.bpf.o")
+
+	defer rm -rf "$pins"/{one,two}
+	expect_text "Invalid argument" dispatch -h "${load[@]}" "$pins/one" none \
+		"$objs/replaces.bpf.o"
+	dispatch "${load[@]}" "$pins/two" none "$objs/replaces.bpf.o"
+	rm -r "$pins"/{one,two}
+}
+
 # What cannot hold is refused: the others that are attached by a trampoline
 case_tracing_is_refused()
 {
