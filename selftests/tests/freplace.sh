@@ -5,7 +5,7 @@
 # @needs jit
 # Programs that are attached by freplace behind a dispatcher, as libxdp does it:
 # their links hold, the loader is gone, and dispatchers replace each other. S2,
-# S4, S5, S8, S11, S12
+# S4, S5, S8, S11, S12, S16, S17
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 

@@ -4,7 +4,7 @@
 # @long kcsan
 # tcx and netkit, which keep their programs in a list, with a link and without
 # one: each way out gives back what the attachment has taken. S2, S3, S4, S5, S6,
-# S7, S8, S11, S12, S13
+# S7, S8, S11, S12, S16, S17
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
