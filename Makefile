@@ -41,7 +41,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests vm shell demo check check-all check-long check-upstream bench export lint posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests selftests-demo vm shell demo check check-all check-long check-upstream bench export lint posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -155,7 +155,11 @@ shell: $(guest) ## a shell in the guest
 selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool build/state/iproute2
 	+$(Q)$(step) selftests $(MAKE) -C selftests
 
-demo: $(call guest_of,patched) selftests ## show the difference that hold-maps makes, with real packets
+# What the demonstration needs of it, and nothing that takes long
+selftests-demo: build/libbpf/patched/$(libbpf.a)
+	+$(Q)$(step) selftests-demo $(MAKE) -C selftests demo
+
+demo: $(call guest_of,patched) selftests-demo ## show the difference that hold-maps makes, with real packets
 	@selftests/demo/run
 
 check: $(for-check) | deps ## the everyday tests, or T='NAME NAME.CASE', on all kernels or on KERNEL
