@@ -6,6 +6,11 @@ KERNEL_SERIES := 7.3
 KERNEL_VERSION := 7.3.4
 KERNEL_SUITE := trixie-backports
 
+# Debian's stable kernel, which kernel-patches/6.12 is for.
+LTS_SERIES := 6.12
+LTS_VERSION := 6.12.117
+LTS_SUITE := trixie
+
 # iproute2: the upstream tarball of Debian's source package.
 IPROUTE2_SERIES := 7.2
 IPROUTE2_VERSION := 7.2.0

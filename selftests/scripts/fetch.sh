@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# fetch.sh linux|iproute2|libbpf: print the path of that Debian source, downloaded first where the cache has none.
+# fetch.sh linux|lts|iproute2|libbpf: print the path of that Debian source, downloaded first where the cache has none.
 #
 # Runs without root, and reads and changes nothing of the system's apt state: lists and cache are private, under build/.
 # The mirror is the one that the system's own apt configuration names for Debian itself, with the suite of versions.mk.
@@ -13,6 +13,10 @@ linux)
 	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='give KERNEL_SRC=<a Linux source tree>'
 	file="linux-source-${KERNEL_SERIES}_*_all.deb"
 	get=(download "linux-source-$KERNEL_SERIES") ;;
+lts)
+	what="the package linux-source-$LTS_SERIES" suite=$LTS_SUITE list=deb instead="add a mirror that has it to the apt configuration"
+	file="linux-source-${LTS_SERIES}_*_all.deb"
+	get=(download "linux-source-$LTS_SERIES") ;;
 iproute2)
 	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='give IPROUTE2_SRC=<an iproute2 source tree>'
 	file="iproute2_$IPROUTE2_SERIES.*.orig.tar.xz"
@@ -21,7 +25,7 @@ libbpf)
 	what="the source of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src instead="add a mirror that has it to the apt configuration"
 	file="libbpf_$LIBBPF_SERIES.*.orig.tar.gz"
 	get=(source --tar-only --download-only libbpf) ;;
-*) die "usage: fetch.sh linux|iproute2|libbpf" ;;
+*) die "usage: fetch.sh linux|lts|iproute2|libbpf" ;;
 esac
 
 # The newest cached file, if any: downloads arrive there whole or not at all.

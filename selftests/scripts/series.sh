@@ -3,12 +3,14 @@
 # The patch series and the git trees that they live in. build/src holds
 #
 #   linux             pristine, one baseline commit        iproute2             the same
-#   linux-patched     a worktree: + kernel-patches/{,*/}    iproute2-patched     a worktree: + iproute2-patches/*/
+#   linux-patched     a worktree: + kernel-patches/{,links/} iproute2-patched     a worktree: + iproute2-patches/*/
 #   libbpf            a worktree: + libbpf-patches/*/
+#   lts               Debian's stable kernel, pristine      lts-patched          a worktree: + kernel-patches/6.12/
 #
 # usage: series.sh sync TREE   have TREE unpacked and its series applied; note in build/state/TREE what it now holds
 #        series.sh export      write what is committed in the worktrees back to the series
 #        series.sh check       apply, export, compare: every byte of every series must come back
+#        series.sh port        write kernel-patches/6.12 from the series for the newer kernel; see the file differ there
 #        series.sh saved       fail if a worktree holds work that no series has
 #        series.sh folders     print "FOLDER TREE" of each series, in the order in which they are applied
 #
@@ -27,15 +29,23 @@ export GIT_AUTHOR_NAME=baseline GIT_AUTHOR_EMAIL=baseline@localhost GIT_AUTHOR_D
 export GIT_COMMITTER_NAME=baseline GIT_COMMITTER_EMAIL=baseline@localhost GIT_COMMITTER_DATE='2000-01-01T00:00:00Z'
 
 src=$build/src
-worktrees='linux-patched libbpf iproute2-patched'
+worktrees='linux-patched libbpf iproute2-patched lts-patched'
+lts_folder=kernel-patches/$LTS_SERIES
 
-repo_of() { case $1 in iproute2*) echo iproute2 ;; *) echo linux ;; esac; }
+repo_of() { case $1 in iproute2*) echo iproute2 ;; lts*) echo lts ;; *) echo linux ;; esac; }
 
-prefix_of() { case $1 in iproute2*) echo 'PATCH iproute2-next' ;; *) echo 'PATCH bpf-next' ;; esac; }
+prefix_of() {
+	case $1 in
+	iproute2*) echo 'PATCH iproute2-next' ;;
+	lts*) echo "PATCH $LTS_SERIES" ;;
+	*) echo 'PATCH bpf-next' ;;
+	esac
+}
 
 folder_of() {
 	case $1 in
 	linux-patched) echo kernel-patches ;;
+	lts-patched) echo "$lts_folder" ;;
 	libbpf) echo libbpf-patches ;;
 	iproute2-patched) echo iproute2-patches ;;
 	esac
@@ -46,7 +56,7 @@ folders_of() {
 	local folder found
 
 	folder=$(folder_of "$1")
-	found=$(cd "$top" && find "$folder" -mindepth 1 -maxdepth 1 -type d | sort)
+	found=$(cd "$top" && find "$folder" -mindepth 1 -maxdepth 1 -type d ! -path "$lts_folder" | sort)
 	if [ -z "$found" ] || [ "$(patches_in "$top/$folder")" ]; then echo "$folder"; fi
 	[ -z "$found" ] || echo "$found"
 }
@@ -64,7 +74,7 @@ missing_in() {
 	local file marks
 
 	case $1 in
-	linux) marks='Makefile Kconfig kernel/bpf/arraymap.c tools/lib/bpf/libbpf.h' ;;
+	linux | lts) marks='Makefile Kconfig kernel/bpf/arraymap.c tools/lib/bpf/libbpf.h' ;;
 	iproute2) marks='Makefile configure ip/iplink_xdp.c tc/f_bpf.c' ;;
 	esac
 	for file in $marks; do
@@ -74,7 +84,7 @@ missing_in() {
 
 version_in() {
 	case $1 in
-	linux) awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = / { v = v s $3; s = "." } /^NAME/ { print v; exit }' "$2/Makefile" ;;
+	linux | lts) awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = / { v = v s $3; s = "." } /^NAME/ { print v; exit }' "$2/Makefile" ;;
 	iproute2) sed -n 's/.*version\[\] = "\(.*\)".*/\1/p' "$2/include/version.h" ;;
 	esac
 }
@@ -83,7 +93,7 @@ version_in() {
 own_of() {
 	local own var
 
-	case $1 in linux) var=KERNEL_SRC ;; iproute2) var=IPROUTE2_SRC ;; esac
+	case $1 in linux) var=KERNEL_SRC ;; iproute2) var=IPROUTE2_SRC ;; *) return ;; esac
 	own=${!var:-}
 	[ "$own" ] || return 0
 	realpath -qe "$own" || die "$var=$own does not exist."
@@ -124,6 +134,7 @@ unpack() {
 		say "unpacking ${file##*/}"
 		case $repo in
 		linux) dpkg-deb --fsys-tarfile "$file" | tar -xO "./usr/src/linux-source-$KERNEL_SERIES.tar.xz" ;;
+		lts) dpkg-deb --fsys-tarfile "$file" | tar -xO "./usr/src/linux-source-$LTS_SERIES.tar.xz" ;;
 		iproute2) cat "$file" ;;
 		esac | tar -xJ --strip-components=1 -C "$dir" || die "$file cannot be unpacked: remove it and try again."
 	fi
@@ -140,9 +151,10 @@ baseline() {
 	rm -rf "$new" "$old"
 	origin=$(origin_of "$repo")
 	[ "$(cat "$src/$repo/.git/origin" 2>/dev/null)" != "$origin" ] || return 0
-	if [ "$repo" = linux ]; then
-		room "$build" "$DISK_BUILD" "The build"
-	fi
+	case $repo in
+	linux) room "$build" "$DISK_BUILD" "The build" ;;
+	lts) room "$build" 4 "The source of Linux $LTS_SERIES" ;;
+	esac
 	mkdir -p "$new"
 	trap 'rm -rf "$src"/.*.new' EXIT
 	unpack "$repo" "$new"
@@ -164,7 +176,7 @@ baseline() {
 	echo "$origin" >"$new/.git/origin"
 
 	have=$(version_in "$repo" "$new")
-	case $repo in linux) want=$KERNEL_VERSION ;; iproute2) want=$IPROUTE2_VERSION ;; esac
+	case $repo in linux) want=$KERNEL_VERSION ;; lts) want=$LTS_VERSION ;; iproute2) want=$IPROUTE2_VERSION ;; esac
 	[ "$have" = "$want" ] || say "notice: the source of $repo is $have; the series was made on $want."
 
 	# A source to which a series does not apply is not taken, and nothing of the one before is given up for it.
@@ -199,22 +211,24 @@ want_of() {
 }
 
 # am TREE REPO_DIR NOTES: apply the series of TREE to the baseline in REPO_DIR, in a worktree that has only the files
-# that it touches and goes again; print the commit. NOTES is in front of the names of the notes' refs.
+# that it touches and goes again; print the commit. NOTES is in front of the names of the notes' refs. Other patches than
+# those of the series can be given; where they do not fit, the change is merged.
 am() {
-	local tree=$1 repo=$2 notes=$3 work=$src/.$1.am log=$src/.$1.log patch file patches
+	local tree=$1 repo=$2 notes=$3 work=$src/.$1.am log=$src/.$1.log patch file patches=("${@:4}") merge=()
 
 	git -C "$repo" worktree prune
 	rm -rf "$work"
 	git -C "$repo" worktree add -q -f -f --no-checkout --detach "$work" base
-	mapfile -t patches < <(patches_of "$tree")
+	if [ ${#patches[@]} -gt 0 ]; then merge=(-3); else mapfile -t patches < <(patches_of "$tree"); fi
 	{
 		echo /Makefile
 		[ ${#patches[@]} -eq 0 ] || sed -nE 's#^(---|\+\+\+) [ab]/([^\t]*).*#/\2#p' "${patches[@]}" | sort -u
 	} | git -C "$work" sparse-checkout set --no-cone --stdin
 	git -C "$work" checkout -q
 	for patch in "${patches[@]}"; do
-		if ! git -C "$work" am -q --no-gpg-sign --committer-date-is-author-date "$patch" >"$log" 2>&1; then
-			file=$(sed -nE 's/^error: (patch failed: )?([^:]*):.*/\2/p' "$log" | head -n 1)
+		if ! git -C "$work" am -q "${merge[@]}" --no-gpg-sign --committer-date-is-author-date \
+			"$patch" >"$log" 2>&1; then
+			file=$(sed -nE 's/^CONFLICT .* in (.*)/\1/p; s/^error: (patch failed: )?([^:]*):.*/\2/p' "$log" | head -n 1)
 			git -C "$repo" worktree remove -f "$work"
 			die "${patch#"$top"/} does not apply to the source of $(repo_of "$tree")" \
 				"$(version_in "$(repo_of "$tree")" "$repo")${file:+: $file does not fit} (build/src/.$tree.log)."
@@ -331,25 +345,33 @@ write() {
 	done
 }
 
+# replace DIR FOLDER: the patches of a series by those in DIR
+replace() {
+	local patch name
+
+	mkdir -p "$top/$2"
+	for patch in $(patches_in "$top/$2"); do
+		[ -e "$1/${patch##*/}" ] || { rm "$patch"; say "removed ${patch#"$top"/}"; }
+	done
+	for patch in $(patches_in "$1"); do
+		name=$2/${patch##*/}
+		cmp -s "$patch" "$top/$name" || { cp "$patch" "$top/$name"; say "wrote $name"; }
+	done
+	rmdir --ignore-fail-on-non-empty "$top/$2"
+}
+
 export_series() {
-	local tree=$1 tmp=$build/export folder patch name
+	local tree=$1 tmp=$build/export folder
 
 	g "$tree" diff --quiet HEAD || die "build/src/$tree has edits that are not committed: commit them, then export."
 	rm -rf "$tmp"
 	as_files "$tree" HEAD '' "$tmp"
 	for folder in $({ folders_of "$tree"; (cd "$tmp" && find . -name '*.patch' -printf '%h\n' | cut -c 3-); } | sort -u); do
-		mkdir -p "$top/$folder"
-		for patch in $(patches_in "$top/$folder"); do
-			[ -e "$tmp/$folder/${patch##*/}" ] || { rm "$patch"; say "removed ${patch#"$top"/}"; }
-		done
-		for patch in $(patches_in "$tmp/$folder"); do
-			name=$folder/${patch##*/}
-			cmp -s "$patch" "$top/$name" || { cp "$patch" "$top/$name"; say "wrote $name"; }
-		done
-		rmdir --ignore-fail-on-non-empty "$top/$folder"
+		replace "$tmp/$folder" "$folder"
 	done
 	case $tree in
 	iproute2*) echo "iproute2 $(version_in iproute2 "$src/iproute2")" ;;
+	lts*) echo "linux-source-$LTS_SERIES $(version_in lts "$src/lts")" ;;
 	*) echo "linux-source-$KERNEL_SERIES $(version_in linux "$src/linux")" ;;
 	esac >"$top/$(folder_of "$tree")/base"
 	rm -rf "$tmp"
@@ -376,6 +398,55 @@ check() {
 	return $bad
 }
 
+# ---- Debian's stable kernel -----------------------------------------------------------------------------------------
+
+# Its series as it follows from the one for the newer kernel, into DIR: each patch is merged into the older source, but for
+# those that $lts_folder/differ names, which are taken from $lts_folder or left out.
+ported() {
+	local dir=$1 patch name how of now commit patches=()
+
+	for patch in $(patches_of linux-patched); do
+		name=${patch##*/}
+		name=${name#*-}
+		now=$(git patch-id --stable <"$patch" | cut -c 1-12)
+		read -r how of < <(awk -v name="$name" '$1 ~ /^[a-z]/ && $3 == name { print $1, $2 }' "$top/$lts_folder/differ") || true
+		[ "${how:-}" = without ] && continue
+		if [ "${how:-}" = own ]; then
+			[ "$of" = "$now" ] || die "${patch#"$top"/} is now $now and was $of when $lts_folder got its own version:" \
+				"bring the change over in build/src/lts-patched, export it, and write $now into $lts_folder/differ."
+			patch=$(find "$top/$lts_folder" -name "[0-9]*-$name" | grep .) ||
+				die "$lts_folder has no patch *-$name, which $lts_folder/differ names."
+		fi
+		patches+=("$patch")
+	done
+	export GIT_ALTERNATE_OBJECT_DIRECTORIES=$src/linux/.git/objects
+	commit=$(am lts-patched "$src/lts" port- "${patches[@]}")
+	write lts-patched "base..$commit" port- "$dir"
+	unset GIT_ALTERNATE_OBJECT_DIRECTORIES
+}
+
+port() {
+	local tmp=$build/port
+
+	saved lts-patched
+	rm -rf "$tmp"
+	ported "$tmp"
+	replace "$tmp" "$lts_folder"
+	rm -rf "$tmp"
+}
+
+# What port would write is what is there.
+check_port() {
+	local tmp=$build/port status=0
+
+	rm -rf "$tmp"
+	ported "$tmp"
+	diff -ru -x base -x differ "$top/$lts_folder" "$tmp" >&2 || status=1
+	[ $status = 0 ] || say "$lts_folder does not follow from kernel-patches: 'series.sh port' makes it anew."
+	rm -rf "$tmp"
+	return $status
+}
+
 # ---- commands -------------------------------------------------------------------------------------------------------
 
 sync_tree() {
@@ -395,16 +466,27 @@ mkdir -p "$src" "$build/state"
 exec 9>"$src/.lock"
 flock 9
 case ${1:-}:${2:-} in
-sync:linux | sync:linux-patched | sync:libbpf | sync:iproute2 | sync:iproute2-patched) sync_tree "$2" ;;
-export:) for tree in $worktrees; do sync_tree "$tree"; export_series "$tree"; done ;;
+sync:linux | sync:linux-patched | sync:libbpf | sync:lts | sync:lts-patched | sync:iproute2 | sync:iproute2-patched) sync_tree "$2" ;;
+export:)
+	for tree in $worktrees; do
+		# Whoever has not asked for the stable kernel has nothing of it to export.
+		if [ "$tree" = lts-patched ] && [ ! -d "$src/lts-patched" ]; then continue; fi
+		sync_tree "$tree"
+		export_series "$tree"
+	done ;;
+port:)
+	for tree in linux-patched lts-patched; do sync_tree "$tree"; done
+	port
+	sync_tree lts-patched ;;
 check:)
 	status=0
 	for tree in $worktrees; do
 		sync_tree "$tree"
 		check "$tree" || status=1
 	done
+	check_port || status=1
 	exit $status ;;
 folders:) for tree in $worktrees; do folders_of "$tree" | sed "s/$/ $tree/"; done ;;
 saved:) for tree in $worktrees; do saved "$tree"; done ;;
-*) die "usage: series.sh sync TREE | export | check | saved | folders" ;;
+*) die "usage: series.sh sync TREE | export | check | port | saved | folders" ;;
 esac
