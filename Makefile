@@ -20,7 +20,7 @@ unexport ARCH CROSS_COMPILE LLVM O KBUILD_OUTPUT CFLAGS CPPFLAGS LDFLAGS CC HOST
 override RUN := $(subst $$$$,$$,$(value RUN))
 export RUN
 
-kernels := base patched debug kcsan um-base um um-debug
+kernels := base patched debug kcsan lts um-base um um-debug
 ifeq ($(filter $(KERNEL),$(kernels)),)
 $(error KERNEL=$(KERNEL) is none of: $(kernels))
 endif
@@ -62,10 +62,11 @@ deps-%: deps
 
 trees := linux linux-patched libbpf iproute2 iproute2-patched
 states := $(trees:%=build/state/%)
+lts-states := build/state/lts build/state/lts-patched
 
-sources: $(states) ## the source trees in build/src, with the series applied
+sources: $(states) $(if $(filter lts,$(KERNEL)),$(lts-states)) ## the source trees in build/src, with the series applied
 
-$(states): build/state/%: FORCE | deps
+$(states) $(lts-states): build/state/%: FORCE | deps
 	$(Q)$(scripts)/series.sh sync $*
 
 export: | deps ## write the commits in build/src back to the patch folders
@@ -84,7 +85,8 @@ for-check-long := $(call tests_of,check-long,long,$(PART:%=long_%))
 kernel: build/boot/$(KERNEL) ## build the kernel KERNEL (build/boot/, build/kernel/)
 
 build/boot/base build/boot/um-base: build/state/linux
-$(filter-out %base,$(kernels:%=build/boot/%)): build/state/linux-patched
+build/boot/lts: build/state/lts-patched
+$(filter-out %base %/lts,$(kernels:%=build/boot/%)): build/state/linux-patched
 $(kernels:%=build/boot/%): selftests/vm/common.config $(scripts)/kernel.sh
 $(filter build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/um.config
 $(filter-out build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/x86.config

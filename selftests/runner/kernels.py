@@ -28,6 +28,7 @@ KERNELS = {kernel.name: kernel for kernel in (
     Kernel('base', False, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('patched', True, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('debug', True, memory=2300, boot=60, seconds=40),
+    Kernel('lts', True, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('kcsan', True, frozenset({'faults'}), memory=2300, boot=40, seconds=40),
 )}
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# kernel.sh NAME: build the kernel base, patched, debug or kcsan for the emulator, or um-base, um or um-debug, which are
-# ordinary programs of the host (user-mode Linux), and put it at build/boot/NAME without its debug information.
+# kernel.sh NAME: build the kernel base, patched, debug, kcsan or lts for the emulator, or um-base, um or um-debug, which
+# are ordinary programs of the host (user-mode Linux), and put it at build/boot/NAME without its debug information.
 #
 # The objects are in .build-NAME inside the source tree (build/kernel/NAME leads there), because kbuild then calls the
 # compiler with relative paths only: every kernel of every clone shares what ccache holds.
@@ -10,14 +10,15 @@
 name=${1:-}
 case $name in
 base | um-base) tree=linux ;;
+lts) tree=lts-patched ;;
 *) tree=linux-patched ;;
 esac
 case $name in
-base | patched) arch=x86_64 image=vmlinux fragments=(common.config x86.config) ;;
+base | patched | lts) arch=x86_64 image=vmlinux fragments=(common.config x86.config) ;;
 debug | kcsan) arch=x86_64 image=vmlinux fragments=(common.config x86.config "$name.config") ;;
 um | um-base) arch=um image=linux fragments=(common.config um.config) ;;
 um-debug) arch=um image=linux fragments=(common.config um.config debug.config) ;;
-*) die "usage: kernel.sh base|patched|debug|kcsan|um-base|um|um-debug" ;;
+*) die "usage: kernel.sh base|patched|debug|kcsan|lts|um-base|um|um-debug" ;;
 esac
 src=$build/src/$tree
 obj=$src/.build-$name

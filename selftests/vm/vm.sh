@@ -4,7 +4,7 @@
 # /mnt of the guest's own). Standard output, standard error and exit status are the command's and nothing else's.
 # vm.sh --shell: an interactive one, on this terminal.
 #
-# KERNEL=patched|base|debug|kcsan   a kernel for the emulator (or KVM, where the processor has it)
+# KERNEL=patched|base|debug|kcsan|lts   a kernel for the emulator (or KVM, where the processor has it)
 # KERNEL=um|um-base|um-debug        user-mode Linux: a program of the host, in a sandbox in which only its own run
 #                             directory can be written to. Its CPUs are threads that really run at the same time.
 # TOOLS=patched|base          other tools than the kernel's own
@@ -21,13 +21,13 @@
 kernel=${KERNEL:-patched}
 tools=patched memory=1G append=''
 case $kernel in
-patched | um) ;;
+patched | lts | um) ;;
 base | um-base) tools=base ;;
 # ACPI's interrupt routing takes this kernel more than a minute; the devices have MSI.
 debug) memory=2G append='panic_on_warn=1 pci=noacpi' ;;
 kcsan) memory=2G append='pci=noacpi' ;;
 um-debug) memory=2G append='panic_on_warn=1' ;;
-*) die "KERNEL=$kernel is none of base, patched, debug, kcsan, um-base, um, um-debug." ;;
+*) die "KERNEL=$kernel is none of base, patched, debug, kcsan, lts, um-base, um, um-debug." ;;
 esac
 tools=${TOOLS:-$tools}
 image=$build/boot/$kernel
