@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# @check um
+# What the README shows is what the project does: the table of the
+# demonstration.
+. "$(dirname "$0")/../lib/testing.sh"
+
+# The table of the demonstration, from standard input
+table() { sed -n '/^ *attached  /,/^ *$/s/^ *//p'; }
+
+case_table()
+{
+	local recorded
+
+	recorded=$(table <"$top/docs/demo.txt")
+	expect "lines of the recorded table" 9 "$(wc -l <<<"$recorded")"
+	expect "the README's table" "$recorded" "$(table <"$top/README.md")"
+}
+
+# A recording, without what differs from run to run
+unnumbered()
+{
+	sed -E 's/\x1b\[[0-9;]*m//g; s/ +$//
+		s/^(  key: .* value: ).*/\1N/
+		s/\b(tag|load_time|created_by_uid) [0-9a-f]+/\1 N/g
+		s/\b(id|prog_id|btf_id) [0-9]+/\1 N/g; s/^  [0-9]+: /  N: /
+		s/\(([0-9]+)\)/(N)/g' | sed '/./,$!d'
+}
+
+# The recording is what the demonstration says today.
+# @all patched
+case_recording()
+{
+	local now
+
+	now=$("$top/selftests/demo/guest")
+	expect "the demonstration" "$(unnumbered <"$top/docs/demo.txt")" \
+		"$(unnumbered <<<"$now")"
+}
+
+run_cases "$@"
