@@ -41,7 +41,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests selftests-demo vm shell demo check check-all check-long check-upstream bench export lint posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests selftests-demo vm shell demo check check-all check-long check-upstream bench export lint pictures posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -191,6 +191,11 @@ check-upstream: $(call tests_of,check-upstream,upstream) | deps-upstream ## run 
 
 bench: $(call guest_of,base) $(call guest_of,patched) selftests | deps-bench ## count what a hold costs, into docs/benchmarks.md
 	@selftests/bench/run
+
+# ---- pictures -------------------------------------------------------------------------------------------------------
+
+pictures: | deps-pictures ## draw docs/*.dot again
+	$(Q)for dot in docs/*.dot; do dot -Tsvg "$$dot" -o "$${dot%.dot}.svg" || exit; done
 
 # ---- for the lists --------------------------------------------------------------------------------------------------
 

@@ -64,6 +64,9 @@ sphinx-build               python3-sphinx    the documentation of the kernel
 	bench) needs+='
 gnuplot                    gnuplot-nox       make bench
 ' ;;
+	pictures) needs+='
+dot                        graphviz          make pictures
+' ;;
 	posting) needs+='
 git-send-email             git-email         make posting
 /usr/share/perl5/Mail/Address.pm  libmailtools-perl  git-email

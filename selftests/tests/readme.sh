@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # What the README shows is what the project does: the table of the
-# demonstration.
+# demonstration, and the picture of who has a reference on a prog array.
 . "$(dirname "$0")/../lib/testing.sh"
 
 # The table of the demonstration, from standard input
@@ -36,6 +36,27 @@ case_recording()
 	now=$("$top/selftests/demo/guest")
 	expect "the demonstration" "$(unnumbered <"$top/docs/demo.txt")" \
 		"$(unnumbered <<<"$now")"
+}
+
+# What dot draws, whatever its version and where it puts it
+drawn() { grep -oE '<title>[^<]*|class="[^"]*"|>[^<>]+</text>' "$1"; }
+
+# The picture is what comes of its source.
+# @all host
+# @build deps-pictures
+case_picture()
+{
+	local picture=$top/docs/who-holds.svg work
+
+	work=$(mktemp -d)
+	defer rm -r "$work"
+	dot -Tsvg "$top/docs/who-holds.dot" >"$work/same"
+	expect "the picture" "$(drawn "$work/same")" "$(drawn "$picture")"
+	# the control
+	sed 's/tail calls hit/tail calls work/' "$top/docs/who-holds.dot" |
+		dot -Tsvg >"$work/other"
+	[ "$(drawn "$work/other")" != "$(drawn "$picture")" ] ||
+		fail "another picture looks the same"
 }
 
 run_cases "$@"
