@@ -41,7 +41,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests selftests-demo vm shell demo check check-all check-long check-upstream bench export lint pictures posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests selftests-demo using using-more vm shell demo check check-all check-long check-upstream bench export lint pictures posting clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -156,6 +156,13 @@ shell: $(guest) ## a shell in the guest
 
 selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool build/state/iproute2
 	+$(Q)$(step) selftests $(MAKE) -C selftests
+
+# The programs of docs/using.md
+using: selftests
+	+$(Q)$(step) using $(MAKE) -C selftests using
+
+using-more: using | deps-check
+	+$(Q)$(step) using-more $(MAKE) -C selftests using-more
 
 # What the demonstration needs of it, and nothing that takes long
 selftests-demo: build/libbpf/patched/$(libbpf.a)

@@ -43,6 +43,12 @@ rst2man                    python3-docutils  make check
 groff                      groff-base        make check
 jq                         jq                make check
 /usr/lib/python3/dist-packages/yaml  python3-yaml  the netlink specs
+/bpf/libbpf.h              libbpf-dev        make check-all
+go                         golang-go         make check-all
+/usr/share/gocode/src/github.com/cilium/ebpf  golang-github-cilium-ebpf-dev  make check-all
+/usr/share/gocode/src/github.com/vishvananda/netlink  golang-github-vishvananda-netlink-dev  make check-all
+/usr/share/gocode/src/github.com/jsimonetti/rtnetlink  golang-github-jsimonetti-rtnetlink-dev  make check-all
+/usr/lib/python3/dist-packages/pyroute2  python3-pyroute2  make check-all
 ' ;;
 	upstream) needs+="
 clang-$NEW_LLVM           clang-$NEW_LLVM          the BPF programs of upstream's tests

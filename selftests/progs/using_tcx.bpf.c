@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What docs/using.md calls tcx.o */
+#define TC
+#include "count.h"
+
+#undef ENTRY
+#undef TARGET
+#define ENTRY	"tcx/ingress"
+#define TARGET	"tcx/ingress"
+#include "jump.h"
