@@ -15,6 +15,8 @@ LTS_SUITE := trixie
 IPROUTE2_SERIES := 7.2
 IPROUTE2_VERSION := 7.2.0
 IPROUTE2_SUITE := testing
+# Where to look for its packaging after that, newest first
+IPROUTE2_OLDER_SUITES := trixie-backports trixie bookworm-backports bookworm
 
 # Standalone libbpf, that the library part applies to as well: the upstream tarball of Debian's source package.
 LIBBPF_SERIES := 1.7

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# fetch.sh linux|lts|iproute2|libbpf: print the path of that Debian source, downloaded first where the cache has none.
+# fetch.sh linux|lts|iproute2|libbpf|linux-config|lts-config|iproute2-debian|libbpf-debian: print the path of that Debian
+# source, downloaded first where the cache has none: of the kernels also the configurations, of the other two also the
+# packaging.
 #
 # Runs without root, and reads and changes nothing of the system's apt state: lists and cache are private, under build/.
 # The mirror is the one that the system's own apt configuration names for Debian itself, with the suite of versions.mk.
 . "$(dirname "$0")/lib.sh"
-
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 case ${1:-} in
 linux)
@@ -25,7 +25,26 @@ libbpf)
 	what="the source of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src instead="add a mirror that has it to the apt configuration"
 	file="libbpf_$LIBBPF_SERIES.*.orig.tar.gz"
 	get=(source --tar-only --download-only libbpf) ;;
-*) die "usage: fetch.sh linux|lts|iproute2|libbpf" ;;
+linux-config)
+	what="the package linux-config-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='give KERNEL_CONFIG=<a file>'
+	file="linux-config-${KERNEL_SERIES}_*_amd64.deb"
+	get=(download "linux-config-$KERNEL_SERIES") ;;
+lts-config)
+	what="the package linux-config-$LTS_SERIES" suite=$LTS_SUITE list=deb instead='give KERNEL_CONFIG=<a file>'
+	file="linux-config-${LTS_SERIES}_*_amd64.deb"
+	get=(download "linux-config-$LTS_SERIES") ;;
+iproute2-debian)
+	# Some mirrors have the sources of a release without its packaging: an older one can be adapted.
+	what="Debian's packaging of iproute2" suite="$IPROUTE2_SUITE $IPROUTE2_OLDER_SUITES" list=deb-src
+	instead="add a mirror that has it to the apt configuration"
+	file="iproute2_*.debian.tar.xz"
+	get=(source --diff-only --download-only iproute2) ;;
+libbpf-debian)
+	what="Debian's packaging of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src
+	instead="add a mirror that has it to the apt configuration"
+	file="libbpf_$LIBBPF_SERIES.*.debian.tar.xz"
+	get=(source --diff-only --download-only libbpf) ;;
+*) die "usage: fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]" ;;
 esac
 
 # The newest cached file, if any: downloads arrive there whole or not at all.
@@ -38,28 +57,15 @@ opts=(-q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/d
 	-o Dir::State::Lists="$apt/lists" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache"
 	-o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2)
 
-# Mirrors, best first: print-uris needs no network. Only Debian's own archive has -updates beside the release.
-mirrors() {
-	local names uris
-
-	names=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
-	names="$names|stable|oldstable|testing|trixie|forky|sid|unstable"
-	uris=$(apt-get update --print-uris) || return 0
-	{
-		sed -nE "s#^'(.*)/dists/($names)-updates/InRelease'.*#\1#p" <<<"$uris"
-		sed -nE "s#^'(.*)/dists/($names)/InRelease'.*#\1#p" <<<"$uris"
-	} | awk '!seen[$0]++'
-}
-
 room "$cache" "$DISK_CACHE" "The download"
 rm -rf "$apt"
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/download"
 : >"$apt/status"
 log=$apt/log
-say "downloading $what (suite $suite) into $cache"
-for mirror in $(mirrors); do
-	echo "$list [signed-by=$keyring] $mirror $suite main" >"$apt/sources.list"
-	(cd "$apt/download" && apt-get "${opts[@]}" update && apt-get "${opts[@]}" "${get[@]}") >>"$log" 2>&1 || continue
+say "downloading $what (suite ${suite// /, else }) into $cache"
+while read -r one mirror; do
+	echo "$list [signed-by=$keyring] $mirror $one main" >"$apt/sources.list"
+	(cd "$apt/download" && apt-get "${opts[@]}" update && apt-get "${opts[@]}" "${get[@]}") >>"$log" 2>&1 </dev/null || continue
 	found=$(find "$apt/download" -maxdepth 1 -name "$file" | sort -V | tail -n 1)
 	[ "$found" ] || continue
 	name=${found##*/}
@@ -68,5 +74,5 @@ for mirror in $(mirrors); do
 	rm -rf "$apt"
 	cached
 	exit
-done
-die "no Debian mirror of this system has $what in the suite $suite (log: $log): $instead."
+done < <(for one in $suite; do mirrors | sed "s/^/$one /"; done)
+die "no Debian mirror of this system has $what in the suite ${suite// / or } (log: $log): $instead."

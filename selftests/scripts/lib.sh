@@ -30,3 +30,18 @@ room() {
 	free=$(df -Pk "$1" | awk 'END { print int($4 / 1048576) }')
 	[ "$free" -ge "$2" ] || die "$3 needs $2 GB free under $1, and there are $free: make room."
 }
+
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# Mirrors, best first: print-uris needs no network. Only Debian's own archive has -updates beside the release.
+mirrors() {
+	local names uris
+
+	names=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
+	names="$names|stable|oldstable|testing|trixie|forky|sid|unstable"
+	uris=$(apt-get update --print-uris) || return 0
+	{
+		sed -nE "s#^'(.*)/dists/($names)-updates/InRelease'.*#\1#p" <<<"$uris"
+		sed -nE "s#^'(.*)/dists/($names)/InRelease'.*#\1#p" <<<"$uris"
+	} | awk '!seen[$0]++'
+}
