@@ -32,6 +32,12 @@ MIN_QEMU := 7.0
 # Debian 12 and 13 both have it.
 NEW_LLVM := 19
 
-# Gigabytes: what a full build needs, and the two downloads.
+# Packages: the releases that they can be built for, and the number behind the version of Debian's, as in 7.2.0-1+holdmaps1.
+DEB_RELEASES := bookworm trixie
+HOLDMAPS_REVISION := 1
+
+# Gigabytes: what a full build needs, the two downloads, the packages of the tools, and that of a kernel.
 DISK_BUILD := 14
 DISK_CACHE := 1
+DISK_DEB := 5
+DISK_DEB_KERNEL := 30
