@@ -12,7 +12,7 @@ SHELL := /bin/bash
 Q := $(if $(filter 1,$(V)),,@)
 scripts := selftests/scripts
 step := $(scripts)/step.sh
-export KERNEL KERNEL_SRC IPROUTE2_SRC POSTER TIMEOUT V
+export KERNEL KERNEL_SRC IPROUTE2_SRC POSTER TIMEOUT V RELEASE PART KERNEL_CONFIG
 # What a sub-make would otherwise take for its own.
 MAKEOVERRIDES :=
 unexport ARCH CROSS_COMPILE LLVM O KBUILD_OUTPUT CFLAGS CPPFLAGS LDFLAGS CC HOSTCC
@@ -41,7 +41,7 @@ tools-base := build/tools/base/ip build/tools/base/bpftool
 tools-patched := build/tools/patched/ip build/tools/patched/bpftool
 guest := $(call guest_of,$(KERNEL))
 
-.PHONY: all help deps sources kernel tools selftests selftests-demo using using-more vm shell demo check check-all check-long check-upstream bench export lint pictures posting clean FORCE
+.PHONY: all help deps sources kernel tools selftests selftests-demo using using-more vm shell demo check check-all check-long check-upstream bench export lint pictures posting deb clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -211,6 +211,14 @@ lint: $(call tests_of,lint,lint) | deps-lint ## checkpatch, round trip, shellche
 
 posting: $(states) | deps-posting ## assemble and check what would be sent (build/posting/) [POSTER='Name <address>']
 	$(Q)$(scripts)/posting.sh
+
+# ---- packages -------------------------------------------------------------------------------------------------------
+
+asked-deb = RELEASE='$(RELEASE)' PART='$(PART)' KERNEL_CONFIG='$(KERNEL_CONFIG)'
+for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) selftests/deb/build --targets),$(error no packages are built, see above)))
+
+deb: $(for-deb) | deps-deb ## Debian packages, in build/deb/RELEASE [PART='libbpf iproute2 tools kernel'] [KERNEL_CONFIG=file|cloud]
+	@selftests/deb/build
 
 clean: ## remove build/ (refused where it holds commits that no series has)
 	$(Q)[ ! -d build/src ] || $(scripts)/series.sh saved

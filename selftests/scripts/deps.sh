@@ -77,6 +77,10 @@ dot                        graphviz          make pictures
 git-send-email             git-email         make posting
 /usr/share/perl5/Mail/Address.pm  libmailtools-perl  git-email
 ' ;;
+	deb) needs+="
+mmdebstrap                 mmdebstrap        make deb
+$([ "$(id -u)" -eq 0 ] || echo 'newuidmap    uidmap            make deb without root')
+" ;;
 	*) die "deps.sh: there is no goal '$goal'" ;;
 	esac
 done
