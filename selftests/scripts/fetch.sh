@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# fetch.sh linux|lts|iproute2|libbpf|linux-config|lts-config|iproute2-debian|libbpf-debian: print the path of that Debian
-# source, downloaded first where the cache has none: of the kernels also the configurations, of the other two also the
-# packaging.
+# fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]|iproute2-deb: print the path of that Debian source, downloaded
+# first where the cache has none: of the kernels also the configurations, of the other two also the packaging, and of
+# iproute2 the package that Debian makes of it.
 #
 # Runs without root, and reads and changes nothing of the system's apt state: lists and cache are private, under build/.
 # The mirror is the one that the system's own apt configuration names for Debian itself, with the suite of versions.mk.
@@ -39,12 +39,17 @@ iproute2-debian)
 	instead="add a mirror that has it to the apt configuration"
 	file="iproute2_*.debian.tar.xz"
 	get=(source --diff-only --download-only iproute2) ;;
+iproute2-deb)
+	what="Debian's package iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb
+	instead="add a mirror that has it to the apt configuration"
+	file="iproute2_$IPROUTE2_SERIES.*_amd64.deb"
+	get=(download iproute2) ;;
 libbpf-debian)
 	what="Debian's packaging of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src
 	instead="add a mirror that has it to the apt configuration"
 	file="libbpf_$LIBBPF_SERIES.*.debian.tar.xz"
 	get=(source --diff-only --download-only libbpf) ;;
-*) die "usage: fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]" ;;
+*) die "usage: fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]|iproute2-deb" ;;
 esac
 
 # The newest cached file, if any: downloads arrive there whole or not at all.
