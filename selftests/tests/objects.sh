@@ -234,7 +234,7 @@ case_updated_later_tc()
 	defer rm -rf "$pins/p"
 	bpftool prog loadall "$objs/table.tc.bpf.o" "$pins/p"
 	for section in ingress tcx/ingress; do
-		load ingress eth0 sections.bpf.o section $section
+		load ingress eth0 sections.bpf.o section $section hold-maps
 		says 2 ids verdict "$(prog_id ingress eth0)"
 		update_later
 		says 0 ids verdict "$(prog_id ingress eth0)"

@@ -15,7 +15,7 @@ export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 export GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost
 export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@localhost
 
-patches_of() { find "$top/$1" -name '[0-9]*.patch' | sort; }
+patches_of() { find "$top/$1" -name '[0-9]*.patch' ! -path '*/6.12/*' | sort; }
 
 # ---- libbpf -----------------------------------------------------------------
 
