@@ -74,7 +74,6 @@ configure() {
 		?*) grep -qxF "$want" "$obj/.config" ;;
 		esac || die "the kernel does not take '$want' in the configuration $1."
 	done <<<"$options"
-	made_of >"$obj/.for"
 }
 
 # What the objects of CONFIG are made of; when it changes, they are made anew.
@@ -137,6 +136,8 @@ build_kernel() {
 		fi
 		undefined | sed 's/$/ is defined nowhere here/' >>"$log"
 		compare "$label" "$obj" "$log"
+		# Not before: what the compiler said of a base that was not built to its end is not known.
+		[ "$label" != base ] || made_of >"$obj/.for"
 	done
 }
 
