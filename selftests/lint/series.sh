@@ -4,7 +4,7 @@
 # @timeout 10000
 # @whole
 # @build build/libbpf/base/usr/lib64/libbpf.a build/state/linux build/state/linux-patched build/state/libbpf
-# @build build/state/iproute2 build/state/iproute2-patched
+# @build build/state/iproute2 build/state/iproute2-patched build/state/lts build/state/lts-patched
 # What a reviewer's tools would say of the series and of the scripts.
 # shellcheck disable=SC2154 # top is testing.sh's
 . "$(dirname "$0")/../lib/testing.sh"
@@ -93,6 +93,7 @@ each()
 }
 
 case_each_kernel_patch_builds() { each kernel; }
+case_each_lts_patch_builds() { each lts; }
 case_each_libbpf_patch_builds() { each libbpf; }
 case_each_iproute2_patch_builds() { each iproute2; }
 

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# build-each.sh kernel|libbpf|iproute2: build that series one patch at a time, as bisecting would. Every patch has to
+# build-each.sh kernel|lts|libbpf|iproute2: build that series one patch at a time, as bisecting would. Every patch has to
 # build, and none may bring a warning that the base does not have. What is built, and how:
 #
 #   kernel    with W=1, the objects of the folders that the series changes, in six configurations; sparse and kernel-doc on
 #             the changed files. Instead of a link for each: what is called has to be defined, or called by the base.
+#   lts       the same for the stable kernel, in one configuration
 #   libbpf    libbpf and bpftool
 #   iproute2  everything, with the base's libbpf and without any
 #
@@ -12,12 +13,13 @@
 # found good is not built again until the series, the base, a compiler or this script changes.
 . "$(dirname "$0")/lib.sh"
 
-series=${1:-}
+series=${1:-} configs='guest nobpf nonet module i386 clang'
 case $series in
 kernel) tree=linux-patched sparse='/* !/Documentation/*/ !/tools/testing/' ;;
+lts) tree=lts-patched sparse='/* !/Documentation/*/ !/tools/testing/' configs=guest ;;
 libbpf) tree=libbpf sparse='/tools/ !/tools/testing/ /scripts/ /kernel/bpf/ /include/uapi/ /arch/x86/include/' ;;
 iproute2) tree=iproute2-patched sparse='/*' ;;
-*) die "usage: build-each.sh kernel|libbpf|iproute2" ;;
+*) die "usage: build-each.sh kernel|lts|libbpf|iproute2" ;;
 esac
 origin=$build/src/$tree
 work=$build/each/$tree
@@ -115,7 +117,7 @@ build_kernel() {
 
 	[ "$label" != base ] || check=2
 	[ "$label" = base ] || [ "$(g diff --name-only HEAD^ HEAD -- ':!Documentation')" ] || return 0
-	for name in guest nobpf nonet module i386 clang; do
+	for name in $configs; do
 		config "$name"
 		printf ' %s' "$name" >&2
 		log=$logs/$label-$name.log
@@ -141,14 +143,17 @@ build_kernel() {
 	done
 }
 
+build_lts() { build_kernel "$@"; }
+
 # What W=1 asks for each object, and of headers not at all: asked once, and only of the files that the series changes.
 kernel_doc() {
-	local files
+	local files kernel_doc=(python3 tools/docs/kernel-doc)
 
 	cd "$work"
+	[ -e tools/docs/kernel-doc ] || kernel_doc=(perl scripts/kernel-doc)
 	files=$(g diff --name-only base "$last" -- '*.[ch]' ':!tools' ':!samples' | xargs -r ls 2>/dev/null)
 	# shellcheck disable=SC2086 # file names; its status counts the warnings
-	[ -z "$files" ] || python3 tools/docs/kernel-doc -Wall -none $files || true
+	[ -z "$files" ] || "${kernel_doc[@]}" -Wall -none $files || true
 	cd - >/dev/null
 }
 
@@ -246,7 +251,7 @@ if [ "$(cat "$good" 2>/dev/null)" = "$state" ]; then
 	exit
 fi
 rm -f "$good"
-[ "$series" != kernel ] || room "$build" 6 "Building each patch"
+case $series in kernel | lts) room "$build" 6 "Building each patch" ;; esac
 borrow
 n=0
 for commit in "$base" "${commits[@]}"; do
