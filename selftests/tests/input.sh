@@ -40,7 +40,7 @@ case_arguments()
 {
 	new_clone
 	refused "no command for the guest: make vm RUN=" make vm
-	refused "KERNEL=new is none of: base patched debug kcsan um-base um um-debug" \
+	refused "KERNEL=new is none of: base patched debug kcsan lts um-base um um-debug" \
 		make vm RUN=true KERNEL=new
 	refused "TIMEOUT=soon is not a number of seconds" \
 		make vm RUN=true TIMEOUT=soon
