@@ -12,7 +12,7 @@ SHELL := /bin/bash
 Q := $(if $(filter 1,$(V)),,@)
 scripts := selftests/scripts
 step := $(scripts)/step.sh
-export KERNEL KERNEL_SRC IPROUTE2_SRC POSTER TIMEOUT V RELEASE PART KERNEL_CONFIG
+export KERNEL KERNEL_SRC IPROUTE2_SRC POSTER TIMEOUT V
 # What a sub-make would otherwise take for its own.
 MAKEOVERRIDES :=
 unexport ARCH CROSS_COMPILE LLVM O KBUILD_OUTPUT CFLAGS CPPFLAGS LDFLAGS CC HOSTCC
@@ -214,11 +214,11 @@ posting: $(states) | deps-posting ## assemble and check what would be sent (buil
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
-asked-deb = RELEASE='$(RELEASE)' PART='$(PART)' KERNEL_CONFIG='$(KERNEL_CONFIG)'
+asked-deb = RELEASE='$(RELEASE)' PART='$(PART)' KERNEL_CONFIG='$(KERNEL_CONFIG)' HOLDMAPS_REVISION='$(HOLDMAPS_REVISION)'
 for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) selftests/deb/build --targets),$(error no packages are built, see above)))
 
 deb: $(for-deb) | deps-deb ## Debian packages, in build/deb/RELEASE [PART='libbpf iproute2 tools kernel'] [KERNEL_CONFIG=file|cloud]
-	@selftests/deb/build
+	@$(asked-deb) selftests/deb/build
 
 clean: ## remove build/ (refused where it holds commits that no series has)
 	$(Q)[ ! -d build/src ] || $(scripts)/series.sh saved

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# @long host
+# @timeout 5400
+# @build selftests build/kernel/patched/.config
+# The packages on a Debian system, with a kernel among them: it is installed from
+# them, attaches when it boots, is upgraded, and goes back to Debian's own. What
+# is done there is in deb/administrator. S1, S2, U1
+. "$(dirname "$0")/../lib/testing.sh"
+
+boots=5
+
+# packages REVISION: make them, and put the repository on the disk
+packages()
+{
+	env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
+		make -C "$top" deb RELEASE="$release" PART= HOLDMAPS_REVISION="$1" \
+		KERNEL_CONFIG="$work/config"
+	mkdir -p "$work/media/$1"
+	cp -r "$top/build/deb/$release" "$work/media/$1"
+	rm "$work/media/$1/$release"/*.tar.* "$work/media/$1/$release"/linux-headers*
+}
+
+# system RELEASE: from the installation to the end
+system()
+{
+	local release=$1 work boot machine=$top/selftests/deb/machine out
+
+	work=$(mktemp -d "$top/build/debian.XXXXXX")
+	defer rm -rf "$work"
+	cat "$top/build/kernel/patched/.config" "$top/selftests/deb/server.config" \
+		>"$work/config"
+	# the revision that is built by default last: its packages stay
+	packages 2
+	packages 1
+	cp "$top"/selftests/{deb/administrator,lib/cut} "$top/docs/using.md" \
+		"$top/build/selftests/flood" "$work/media"
+	cp "$objs/using.bpf.o" "$work/media/x.o"
+	cp "$objs/using.tc.bpf.o" "$work/media/tc.o"
+	"$machine" media "$work/media" "$work/media.img"
+	"$machine" image "$release" "$work/system.img"
+	for boot in $(seq $boots); do
+		out=$("$machine" boot "$work/system.img" "$work/media.img" \
+			"$top/build/log/debian-$release-$boot.log" | tr -d '\r')
+		echo "$out"
+		[[ $out == *"step $boot is done" ]] ||
+			fail "the boot $boot failed, see build/log/debian-$release-$boot.log"
+	done
+	[[ $out == *"everything is as it was"* ]] || fail "it is not what it was"
+}
+
+case_trixie() { system trixie; }
+case_bookworm() { system bookworm; }
+
+run_cases "$@"
