@@ -62,13 +62,10 @@ case_abi_shrinks_backwards()
 	[[ $(abi_of patched base) == *"data member deletion"* ]]
 }
 
-# Debian's source package of libbpf takes the library patches and builds. The
-# headers of the kernel are in another folder than in the kernel, so git am is
-# told of two places, and no patch may need both. What the patches export is of
-# a version that this release does not list yet.
+# Debian's source package of libbpf takes the library patches and builds.
 case_standalone_libbpf()
 {
-	local patch tar
+	local tar
 
 	tar=$("$top/selftests/scripts/fetch.sh" libbpf)
 	tar -xf "$tar" --strip-components=1 -C "$work"
@@ -76,18 +73,9 @@ case_standalone_libbpf()
 	git init -q
 	git add -A -f
 	git commit -q -m "$(basename "$tar")"
-	for patch in $(patches_of libbpf-patches); do
-		case $(sed -nE 's#^\+\+\+ b/(tools/[^/]*/[^/]*)/.*#\1#p' \
-			"$patch" | sort -u | xargs) in
-		tools/lib/bpf) git am -q -p4 --directory=src \
-			--exclude='*libbpf.map' "$patch" ;;
-		tools/include/uapi) git am -q -p2 "$patch" ;;
-		*tools/lib/bpf* | *tools/include/*) fail "$patch needs both" ;;
-		esac
-	done
-	expect "patches applied" 12 "$(($(git rev-list --count HEAD) - 1))"
-	sed -i 's/^\t\tbtf__permute;$/&\n\t\tbpf_program__attach_freplace_opts;\n\t\tbpf_program__attach_xdp_opts;\n\t\tlibbpf_probe_hold_maps;/' \
-		src/libbpf.map
+	"$top/selftests/scripts/standalone.sh" .
+	expect "patches applied, and libbpf.map" 13 \
+		"$(($(git rev-list --count HEAD) - 1))"
 	make -C src CC='ccache gcc' "-j$(nproc)" install install_headers \
 		DESTDIR="$work/to" LIBSUBDIR=lib
 	gcc -Wall -Werror -DHOLD_MAPS -I"$work/to/usr/include" -Iinclude/uapi \
