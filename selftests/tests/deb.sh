@@ -22,6 +22,8 @@ case_bad_input()
 	refused "there are no packages for RELEASE=sid: take one of bookworm" \
 		RELEASE=sid PART=libbpf
 	refused "PART=all is none of: libbpf iproute2 tools kernel" PART=all
+	refused "HOLDMAPS_REVISION=two is not a number" HOLDMAPS_REVISION=two
+	refused "there is no package of KERNEL=um: take patched" KERNEL=um
 	refused "KERNEL_CONFIG=/nowhere is not a file: give one, or KERNEL_CONFIG=cloud" \
 		PART=kernel KERNEL_CONFIG=/nowhere
 }
@@ -37,15 +39,30 @@ case_configuration_without_bpf()
 		PART=kernel KERNEL_CONFIG="$config"
 }
 
+# says COMMAND OUTPUT: where make deb looks for it
+says()
+{
+	bin=$(mktemp -d)
+	defer rm -rf "$bin"
+	printf '#!/bin/sh\nprintf "%s\\n"\n' "$2" >"$bin/$1"
+	chmod +x "$bin/$1"
+}
+
 case_no_room()
 {
 	local bin
 
-	bin=$(mktemp -d)
-	defer rm -rf "$bin"
-	printf '#!/bin/sh\necho x; echo /dev/x 9 9 2000000 9%% /\n' >"$bin/df"
-	chmod +x "$bin/df"
+	says df 'x\n/dev/x 9 9 2000000 9%% /'
 	PATH=$bin:$PATH refused "Building packages needs $(value DISK_DEB) GB free" \
+		PART=libbpf
+}
+
+case_other_architecture()
+{
+	local bin
+
+	says dpkg arm64
+	PATH=$bin:$PATH refused "are built on amd64 only, and this system is arm64" \
 		PART=libbpf
 }
 
