@@ -214,7 +214,7 @@ posting: $(states) | deps-posting ## assemble and check what would be sent (buil
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
-asked-deb = RELEASE='$(RELEASE)' PART='$(PART)' KERNEL_CONFIG='$(KERNEL_CONFIG)' HOLDMAPS_REVISION='$(HOLDMAPS_REVISION)'
+asked-deb = KERNEL='$(KERNEL)' RELEASE='$(RELEASE)' PART='$(PART)' KERNEL_CONFIG='$(KERNEL_CONFIG)' REVISION='$(REVISION)'
 for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) selftests/deb/build --targets),$(error no packages are built, see above)))
 
 deb: $(for-deb) | deps-deb ## Debian packages, in build/deb/RELEASE [PART='libbpf iproute2 tools kernel'] [KERNEL_CONFIG=file|cloud]

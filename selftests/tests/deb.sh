@@ -22,7 +22,7 @@ case_bad_input()
 	refused "there are no packages for RELEASE=sid: take one of bookworm" \
 		RELEASE=sid PART=libbpf
 	refused "PART=all is none of: libbpf iproute2 tools kernel" PART=all
-	refused "HOLDMAPS_REVISION=two is not a number" HOLDMAPS_REVISION=two
+	refused "REVISION=two is not a number" REVISION=two
 	refused "there is no package of KERNEL=um: take patched" KERNEL=um
 	refused "KERNEL_CONFIG=/nowhere is not a file: give one, or KERNEL_CONFIG=cloud" \
 		PART=kernel KERNEL_CONFIG=/nowhere

@@ -14,7 +14,7 @@ boots=5
 packages()
 {
 	env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
-		make -C "$top" deb RELEASE="$release" PART= HOLDMAPS_REVISION="$1" \
+		make -C "$top" deb RELEASE="$release" PART= REVISION="$1" \
 		KERNEL_CONFIG="$work/config"
 	mkdir -p "$work/media/$1"
 	cp -r "$top/build/deb/$release" "$work/media/$1"
