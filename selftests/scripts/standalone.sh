@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # standalone.sh DIR: commit the library part of libbpf-patches in DIR, a git repository with the source of standalone libbpf,
-# and print the functions that it exports, one a line, each as NAME@VERSION.
+# and print the symbols that it adds, one a line, as debian/libbpf1.symbols has them.
 #
 # The headers of the kernel are in another folder there than in the kernel, so git am is told of two places. What the
 # patches export is in a version that this release does not have, and gets one of its own: no later library of Debian's
@@ -32,4 +32,4 @@ mapfile -t functions < <(awk '/^diff --git / { on = /libbpf\.map$/ } on && sub(/
 	echo "} $before;"
 } >>src/libbpf.map
 git commit -q -a -m "libbpf.map: List the functions of the series"
-printf "%s@$version\\n" "${functions[@]}"
+printf "%s@$version\\n" $version "${functions[@]}"
