@@ -10,7 +10,7 @@ V ?=
 MAKEFLAGS += --no-print-directory --no-builtin-rules -j$(shell nproc)
 SHELL := /bin/bash
 Q := $(if $(filter 1,$(V)),,@)
-scripts := selftests/scripts
+scripts := .make
 step := $(scripts)/step.sh
 export KERNEL KERNEL_SRC IPROUTE2_SRC POSTER TIMEOUT V
 # What a sub-make would otherwise take for its own.
@@ -60,7 +60,7 @@ deps-%: deps
 
 # ---- sources: build/state/TREE changes when what build/src/TREE holds does ------------------------------------------
 
-trees := linux linux-patched libbpf iproute2 iproute2-patched
+trees := linux linux-patched libbpf-patched iproute2 iproute2-patched
 states := $(trees:%=build/state/%)
 lts-states := build/state/lts build/state/lts-patched
 
@@ -102,7 +102,7 @@ tools: $(tools-base) $(tools-patched) ## ip, tc and bpftool, stock and patched (
 
 libbpf.a := usr/lib64/libbpf.a
 build/libbpf/base/$(libbpf.a): build/state/linux
-build/libbpf/patched/$(libbpf.a): build/state/libbpf
+build/libbpf/patched/$(libbpf.a): build/state/libbpf-patched
 build/libbpf/%/$(libbpf.a): $(scripts)/tools.sh
 	+$(Q)$(step) libbpf-$* $(scripts)/tools.sh libbpf $*
 
@@ -133,8 +133,8 @@ build/tools/patched-%/bpftool: build/libbpf/patched/$(libbpf.a) | $(btf-patched)
 # libFuzzer with the loader of iproute2
 build/fuzz/base-nolibbpf: build/state/iproute2
 build/fuzz/patched build/fuzz/patched-nolibbpf: build/state/iproute2-patched
-build/fuzz/%: selftests/fuzz/build selftests/fuzz/objects.c build/libbpf/patched/$(libbpf.a) | deps-check
-	+$(Q)$(step) fuzz-$* selftests/fuzz/build $*
+build/fuzz/%: selftests/fuzz/build-fuzzer selftests/fuzz/objects.c build/libbpf/patched/$(libbpf.a) | deps-check
+	+$(Q)$(step) fuzz-$* selftests/fuzz/build-fuzzer $*
 
 build/vm/init: selftests/vm/init.c | deps
 	$(Q)mkdir -p $(@D)
@@ -169,7 +169,7 @@ selftests-demo: build/libbpf/patched/$(libbpf.a)
 	+$(Q)$(step) selftests-demo $(MAKE) -C selftests demo
 
 demo: $(call guest_of,patched) selftests-demo ## show the difference that hold-maps makes, with real packets
-	@selftests/demo/run
+	@selftests/demo/show
 
 check: $(for-check) | deps ## the everyday tests, or T='NAME NAME.CASE', on all kernels or on KERNEL
 	@$(run) $(T)
@@ -182,14 +182,14 @@ check-long: $(for-check-long) | deps-check ## what takes hours, or PART=name of 
 
 # ---- upstream's suites ----------------------------------------------------------------------------------------------
 
-build/upstream/%/obj/test_progs: build/state/libbpf $(addprefix selftests/upstream/,build lists run) | build/boot/patched deps-upstream
-	+$(Q)$(step) upstream-$* selftests/upstream/build $*
+build/upstream/%/obj/test_progs: build/state/libbpf-patched $(addprefix selftests/upstream/,build-suites lists included) | build/boot/patched deps-upstream
+	+$(Q)$(step) upstream-$* selftests/upstream/build-suites $*
 
-build/upstream/iproute2-%/misc/ss: build/tools/%/ip selftests/upstream/build
-	+$(Q)$(step) upstream-iproute2-$* selftests/upstream/build iproute2 $*
+build/upstream/iproute2-%/misc/ss: build/tools/%/ip selftests/upstream/build-suites
+	+$(Q)$(step) upstream-iproute2-$* selftests/upstream/build-suites iproute2 $*
 
-build/upstream/tdc/action-ebpf: build/state/linux selftests/upstream/build | deps-upstream
-	$(Q)$(step) upstream-tdc selftests/upstream/build tdc
+build/upstream/tdc/action-ebpf: build/state/linux selftests/upstream/build-suites | deps-upstream
+	$(Q)$(step) upstream-tdc selftests/upstream/build-suites tdc
 
 check-upstream: $(call tests_of,check-upstream,upstream) | deps-upstream ## run upstream's own suites, base against patched
 	@$(run) -t upstream
@@ -197,7 +197,7 @@ check-upstream: $(call tests_of,check-upstream,upstream) | deps-upstream ## run 
 # ---- benchmarks -----------------------------------------------------------------------------------------------------
 
 bench: $(call guest_of,base) $(call guest_of,patched) selftests | deps-bench ## count what a hold costs, into docs/benchmarks.md
-	@selftests/bench/run
+	@selftests/bench/measure
 
 # ---- pictures -------------------------------------------------------------------------------------------------------
 
@@ -215,10 +215,10 @@ posting: $(states) | deps-posting ## assemble and check what would be sent (buil
 # ---- packages -------------------------------------------------------------------------------------------------------
 
 asked-deb = KERNEL='$(KERNEL)' RELEASE='$(RELEASE)' PART='$(PART)' KERNEL_CONFIG='$(KERNEL_CONFIG)' REVISION='$(REVISION)'
-for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) selftests/deb/build --targets),$(error no packages are built, see above)))
+for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) .make/deb/packages --targets),$(error no packages are built, see above)))
 
 deb: $(for-deb) | deps-deb ## Debian packages, in build/deb/RELEASE [PART='libbpf iproute2 tools kernel'] [KERNEL_CONFIG=file|cloud]
-	@$(asked-deb) selftests/deb/build
+	@$(asked-deb) .make/deb/packages
 
 clean: ## remove build/ (refused where it holds commits that no series has)
 	$(Q)[ ! -d build/src ] || $(scripts)/series.sh saved

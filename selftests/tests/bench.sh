@@ -15,8 +15,8 @@ trap 'rm -rf "$work"' EXIT
 measure()
 {
 	[ ! -e "$work/patched" ] || return 0
-	"$top/selftests/bench/run" "$work/base" base
-	"$top/selftests/bench/run" "$work/patched" patched
+	"$top/selftests/bench/measure" "$work/base" base
+	"$top/selftests/bench/measure" "$work/patched" patched
 }
 
 # took KERNEL REQUEST KIND WAY ARRAYS SLOTS: to "attach" or "detach", the median of

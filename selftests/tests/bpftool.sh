@@ -608,7 +608,7 @@ complete_words()
 		COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2)) COMPREPLY=()
 		_bpftool
 		echo "${COMPREPLY[*]}"' \
-		- "$top/build/src/libbpf/tools/bpf/bpftool/bash-completion/bpftool" \
+		- "$top/build/src/libbpf-patched/tools/bpf/bpftool/bash-completion/bpftool" \
 		bpftool "$@"
 }
 

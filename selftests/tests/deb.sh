@@ -116,7 +116,7 @@ case_files_are_those_of_debians()
 	local repository=$top/build/deb/trixie debians
 
 	plain make -C "$top" deb RELEASE=trixie PART='libbpf iproute2 tools'
-	debians=$("$top/selftests/scripts/fetch.sh" iproute2-deb)
+	debians=$("$top/.make/fetch.sh" iproute2-deb)
 	expect "the difference" "-rw-r--r-- ./usr/share/doc/iproute2/NEWS.Debian.gz" \
 		"$(comm -3 <(files "$debians" | sort) \
 			<(files "$repository"/iproute2_*.deb | sort) | xargs)"

@@ -5,7 +5,7 @@
 # @build selftests build/kernel/patched/.config
 # The packages on a Debian system, with a kernel among them: it is installed from
 # them, attaches when it boots, is upgraded, and goes back to Debian's own. What
-# is done there is in deb/administrator. S1, S2, U1
+# is done there is in debian/administrator. S1, S2, U1
 . "$(dirname "$0")/../lib/testing.sh"
 
 boots=5
@@ -24,16 +24,16 @@ packages()
 # system RELEASE: from the installation to the end
 system()
 {
-	local release=$1 work boot machine=$top/selftests/deb/machine out
+	local release=$1 work boot machine=$top/selftests/debian/machine out
 
 	work=$(mktemp -d "$top/build/debian.XXXXXX")
 	defer rm -rf "$work"
-	cat "$top/build/kernel/patched/.config" "$top/selftests/deb/server.config" \
+	cat "$top/build/kernel/patched/.config" "$top/selftests/debian/server.config" \
 		>"$work/config"
 	# the revision that is built by default last: its packages stay
 	packages 2
 	packages 1
-	cp "$top"/selftests/{deb/administrator,lib/cut} "$top/docs/using.md" \
+	cp "$top"/selftests/{debian/administrator,lib/cut} "$top/docs/using.md" \
 		"$top/build/selftests/flood" "$work/media"
 	cp "$objs/using.bpf.o" "$work/media/x.o"
 	cp "$objs/using.tc.bpf.o" "$work/media/tc.o"

@@ -71,9 +71,9 @@ case_source_that_the_series_does_not_fit()
 	sed -i 's/xdp/other/g' "$clone/own/ip/iplink_xdp.c"
 	expect_text "does not apply to the source of iproute2" \
 		plain IPROUTE2_SRC="$clone/own" \
-		selftests/scripts/series.sh sync iproute2-patched
+		.make/series.sh sync iproute2-patched
 	[ ! -e build/src/iproute2 ] || fail "the tree was taken all the same"
-	plain IPROUTE2_SRC="$own" selftests/scripts/series.sh sync iproute2-patched
+	plain IPROUTE2_SRC="$own" .make/series.sh sync iproute2-patched
 }
 
 case_old_qemu()
@@ -97,7 +97,7 @@ case_missing_tool()
 	new_clone
 	fake id 'echo 1000'
 	fake sudo 'exit 1'
-	sed -i 's/^gcc  /no-such-tool  /' selftests/scripts/deps.sh
+	sed -i 's/^gcc  /no-such-tool  /' .make/deps.sh
 	refused "this needs root once: run 'apt-get update && apt-get install" \
 		make sources
 }

@@ -9,7 +9,7 @@
 # patched tools. Everything that runs has to pass on both. What the series add passes on the patched kernel alone: the
 # BPF test hold_prog_arrays fails on the base kernel in each of its parts, and iproute2's new tests are not there.
 # What the suites said is in build/log/upstream/. Reports in KTAP.
-. "$(dirname "$0")/../scripts/lib.sh"
+. "$(dirname "$0")/../../.make/lib.sh"
 
 logs=$build/log/upstream
 suites=("$@")

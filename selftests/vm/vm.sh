@@ -16,7 +16,7 @@
 #
 # Exit status where the guest, and not the command, is what failed: 124 for a time-out, 125 for a guest that died, 126
 # for a host that cannot run it. The kernel's messages are in build/log/vm-*.log.
-. "$(dirname "$0")/../scripts/lib.sh"
+. "$(dirname "$0")/../../.make/lib.sh"
 
 kernel=${KERNEL:-patched}
 tools=patched memory=1G append=''

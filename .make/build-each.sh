@@ -17,7 +17,7 @@ series=${1:-} configs='guest nobpf nonet module i386 clang'
 case $series in
 kernel) tree=linux-patched sparse='/* !/Documentation/*/ !/tools/testing/' ;;
 lts) tree=lts-patched sparse='/* !/Documentation/*/ !/tools/testing/' configs=guest ;;
-libbpf) tree=libbpf sparse='/tools/ !/tools/testing/ /scripts/ /kernel/bpf/ /include/uapi/ /arch/x86/include/' ;;
+libbpf) tree=libbpf-patched sparse='/tools/ !/tools/testing/ /scripts/ /kernel/bpf/ /include/uapi/ /arch/x86/include/' ;;
 iproute2) tree=iproute2-patched sparse='/*' ;;
 *) die "usage: build-each.sh kernel|lts|libbpf|iproute2" ;;
 esac

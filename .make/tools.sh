@@ -14,7 +14,7 @@
 part=${1:-} name=${2:-}
 case $name in
 base | base-*) kernel=$build/src/linux iproute2=$build/src/iproute2 kernels='um-base base' ;;
-patched | patched-*) kernel=$build/src/libbpf iproute2=$build/src/iproute2-patched kernels='um patched um-debug debug kcsan' ;;
+patched | patched-*) kernel=$build/src/libbpf-patched iproute2=$build/src/iproute2-patched kernels='um patched um-debug debug kcsan' ;;
 *) die "usage: tools.sh libbpf|bpftool|iproute2 {base|patched}[-nolibbpf|-asan]" ;;
 esac
 cc='ccache gcc' with_libbpf=on

@@ -3,14 +3,14 @@
 # @lint host
 # @timeout 10000
 # @whole
-# @build build/libbpf/base/usr/lib64/libbpf.a build/state/linux build/state/linux-patched build/state/libbpf
+# @build build/libbpf/base/usr/lib64/libbpf.a build/state/linux build/state/linux-patched build/state/libbpf-patched
 # @build build/state/iproute2 build/state/iproute2-patched build/state/lts build/state/lts-patched
 # What a reviewer's tools would say of the series and of the scripts.
 # shellcheck disable=SC2154 # top is testing.sh's
 . "$(dirname "$0")/../lib/testing.sh"
 
 cd "$top"
-scripts=$top/selftests/scripts
+scripts=$top/.make
 src=$top/build/src
 series=$("$scripts/series.sh" folders | tr ' ' ':')
 
@@ -71,7 +71,7 @@ case_documentation() { "$scripts/docs.sh"; }
 
 case_shellcheck()
 {
-	local file found=(selftests/scripts/lib.sh selftests/vm/{qemu,uml}.sh selftests/lib/*.sh)
+	local file found=(.make/lib.sh selftests/vm/{qemu,uml}.sh selftests/lib/*.sh)
 
 	set +x
 	while IFS= read -r file; do

@@ -13,7 +13,7 @@ stamp=$build/state/docs
 inputs=$(cat "$build/state/linux" "$build/state/linux-patched" "${BASH_SOURCE[0]}" | sha256sum)
 [ "$(cat "$stamp" 2>/dev/null)" != "$inputs" ] || exit 0
 
-"$top/selftests/scripts/deps.sh" docs
+"$top/.make/deps.sh" docs
 bad=0
 export PYTHONDONTWRITEBYTECODE=1
 mapfile -t changed < <(git -C "$src/linux-patched" diff --name-only base)

@@ -67,13 +67,13 @@ case_standalone_libbpf()
 {
 	local tar
 
-	tar=$("$top/selftests/scripts/fetch.sh" libbpf)
+	tar=$("$top/.make/fetch.sh" libbpf)
 	tar -xf "$tar" --strip-components=1 -C "$work"
 	cd "$work"
 	git init -q
 	git add -A -f
 	git commit -q -m "$(basename "$tar")"
-	"$top/selftests/scripts/standalone.sh" .
+	"$top/.make/standalone.sh" .
 	expect "patches applied, and libbpf.map" 13 \
 		"$(($(git rev-list --count HEAD) - 1))"
 	make -C src CC='ccache gcc' "-j$(nproc)" install install_headers \
@@ -90,7 +90,7 @@ case_standalone_libbpf()
 case_libbpf_checks_itself()
 {
 	mkdir -p "$work/check"
-	make -C "$src/libbpf/tools/lib/bpf" CC='ccache gcc' "-j$(nproc)" \
+	make -C "$src/libbpf-patched/tools/lib/bpf" CC='ccache gcc' "-j$(nproc)" \
 		OUTPUT="$work/check/" check
 }
 
@@ -164,7 +164,7 @@ case_man_pages()
 
 	readable "$src/iproute2-patched/man/man8/"{ip-link.8.in,tc-bpf.8}
 	for page in net prog map link; do
-		rst2man --exit-status=1 "$src/libbpf/tools/bpf/bpftool/Documentation/bpftool-$page.rst" \
+		rst2man --exit-status=1 "$src/libbpf-patched/tools/bpf/bpftool/Documentation/bpftool-$page.rst" \
 			"$work/$page.8"
 		readable "$work/$page.8"
 		grep -q 'hold_maps\|prog bind' "$work/$page.8"
@@ -176,7 +176,7 @@ case_man_pages()
 # bpftool's own comparison of its help, manual pages and completion
 case_bpftool_synctypes()
 {
-	cd "$src/libbpf/tools/testing/selftests/bpf"
+	cd "$src/libbpf-patched/tools/testing/selftests/bpf"
 	python3 test_bpftool_synctypes.py
 }
 

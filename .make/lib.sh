@@ -4,7 +4,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=$top/build
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/hold-maps
 export LC_ALL=C.UTF-8

@@ -4,7 +4,7 @@
 #
 #   linux             pristine, one baseline commit        iproute2             the same
 #   linux-patched     a worktree: + kernel-patches/{,links/} iproute2-patched     a worktree: + iproute2-patches/*/
-#   libbpf            a worktree: + libbpf-patches/*/
+#   libbpf-patched    a worktree: + libbpf-patches/*/
 #   lts               Debian's stable kernel, pristine      lts-patched          a worktree: + kernel-patches/6.12/
 #
 # usage: series.sh sync TREE   have TREE unpacked and its series applied; note in build/state/TREE what it now holds
@@ -29,7 +29,7 @@ export GIT_AUTHOR_NAME=baseline GIT_AUTHOR_EMAIL=baseline@localhost GIT_AUTHOR_D
 export GIT_COMMITTER_NAME=baseline GIT_COMMITTER_EMAIL=baseline@localhost GIT_COMMITTER_DATE='2000-01-01T00:00:00Z'
 
 src=$build/src
-worktrees='linux-patched libbpf iproute2-patched lts-patched'
+worktrees='linux-patched libbpf-patched iproute2-patched lts-patched'
 lts_folder=kernel-patches/$LTS_SERIES
 
 repo_of() { case $1 in iproute2*) echo iproute2 ;; lts*) echo lts ;; *) echo linux ;; esac; }
@@ -46,7 +46,7 @@ folder_of() {
 	case $1 in
 	linux-patched) echo kernel-patches ;;
 	lts-patched) echo "$lts_folder" ;;
-	libbpf) echo libbpf-patches ;;
+	libbpf-patched) echo libbpf-patches ;;
 	iproute2-patched) echo iproute2-patches ;;
 	esac
 }
@@ -130,7 +130,7 @@ unpack() {
 			make -s -C "$dir" ARCH=x86_64 mrproper >&2
 		fi
 	else
-		file=$("$top/selftests/scripts/fetch.sh" "$repo")
+		file=$("$top/.make/fetch.sh" "$repo")
 		say "unpacking ${file##*/}"
 		case $repo in
 		linux) dpkg-deb --fsys-tarfile "$file" | tar -xO "./usr/src/linux-source-$KERNEL_SERIES.tar.xz" ;;
@@ -273,7 +273,7 @@ apply() {
 		rm -rf "$src/.$tree.new"
 		g "$repo" worktree prune
 		g "$repo" worktree add -q -f --no-checkout -B "$tree" "$src/.$tree.new" "$commit"
-		if [ "$tree" = libbpf ]; then
+		if [ "$tree" = libbpf-patched ]; then
 			git -C "$src/.$tree.new" sparse-checkout set tools scripts kernel/bpf include/uapi arch/x86/include
 		fi
 		git -C "$src/.$tree.new" checkout -q
@@ -466,7 +466,7 @@ mkdir -p "$src" "$build/state"
 exec 9>"$src/.lock"
 flock 9
 case ${1:-}:${2:-} in
-sync:linux | sync:linux-patched | sync:libbpf | sync:lts | sync:lts-patched | sync:iproute2 | sync:iproute2-patched) sync_tree "$2" ;;
+sync:linux | sync:linux-patched | sync:libbpf-patched | sync:lts | sync:lts-patched | sync:iproute2 | sync:iproute2-patched) sync_tree "$2" ;;
 export:)
 	for tree in $worktrees; do
 		# Whoever has not asked for the stable kernel has nothing of it to export.

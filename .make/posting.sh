@@ -22,10 +22,10 @@ send=(--no-thread --suppress-cc=author --suppress-cc=self --suppress-cc=body)
 # Name, folder, tree, prefix, thread; the series whose cover letter its own one answers.
 all_series='
 kernel        kernel-patches                 linux-patched     bpf-next       bpf-next       -
-fixes         libbpf-patches/1-fixes         libbpf            bpf-next       bpf-next       -
-libbpf        libbpf-patches/2-hold-maps     libbpf            bpf-next       bpf-next       kernel
+fixes         libbpf-patches/1-fixes         libbpf-patched    bpf-next       bpf-next       -
+libbpf        libbpf-patches/2-hold-maps     libbpf-patched    bpf-next       bpf-next       kernel
 links         kernel-patches/links           linux-patched     bpf-next       bpf-next       -
-tools-links   libbpf-patches/3-links         libbpf            bpf-next       bpf-next       links
+tools-links   libbpf-patches/3-links         libbpf-patched    bpf-next       bpf-next       links
 ip-fixes      iproute2-patches/1-fixes       iproute2-patched  iproute2-next  iproute2-next  -
 ip-tail-calls iproute2-patches/2-tail-calls  iproute2-patched  iproute2-next  iproute2-next  -
 ip-hold-maps  iproute2-patches/3-hold-maps   iproute2-patched  iproute2-next  iproute2-next  -
@@ -243,7 +243,7 @@ covers) for_each update_cover; exit ;;
 esac
 
 [[ -z $poster || $poster =~ ^[^\<\>/]+\ \<[^@\<\>\ ]+@[^@\<\>\ ]+\>$ ]] || die "POSTER='$poster' is not a 'Name <address>'."
-"$top/selftests/scripts/series.sh" saved
+"$top/.make/series.sh" saved
 author=${poster:-$nobody}
 domain=${author##*@} domain=${domain%>}
 stamp=$(date -u +%Y%m%d%H%M%S) order=1
