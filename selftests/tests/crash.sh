@@ -21,9 +21,9 @@ attach_command()
 	esac
 }
 
-# crash NAME:when=N COMMAND...: COMMAND is killed where it enters the Nth system
+# kill_at NAME:when=N COMMAND...: COMMAND is killed where it enters the Nth system
 # call of this name; fails if it made fewer
-crash()
+kill_at()
 {
 	local status=0
 
@@ -49,7 +49,7 @@ one()
 {
 	local where=$1 call=$2
 
-	crash "$call" "${command[@]}" || alive=$((alive + 1))
+	kill_at "$call" "${command[@]}" || alive=$((alive + 1))
 	if held "$where"; then
 		with=$((with + 1))
 		settle
@@ -102,7 +102,7 @@ one_link()
 	local call=$1
 
 	start_loader xdpdrv -b -p "$pins/entry" --
-	crash "$call" "${command[@]}" || alive=$((alive + 1))
+	kill_at "$call" "${command[@]}" || alive=$((alive + 1))
 	kill_loader
 	rm "$pins/entry"
 	if [ -e "$pins/link" ]; then
@@ -149,7 +149,7 @@ without_flag()
 	set +x
 	choose "${command[@]}"
 	detach "$where" eth0
-	crash "${chosen[-1]}" "${command[@]}"
+	kill_at "${chosen[-1]}" "${command[@]}"
 	until_true "the array is emptied" emptied "$(prog_id "$where" eth0)"
 	tail_calls_miss "$where" eth0
 	detach "$where" eth0
@@ -170,7 +170,7 @@ case_link_without_flag()
 	choose "${command[@]}"
 	rm "$pins/link"
 	until_true "the link is gone" nothing_on eth0
-	crash "${chosen[-1]}" "${command[@]}"
+	kill_at "${chosen[-1]}" "${command[@]}"
 	kill_loader
 	rm "$pins/entry"
 	until_true "the array is emptied" emptied "$(prog_id xdpdrv eth0)"

@@ -28,8 +28,8 @@ load_programs()
 	ask bind "$pins/p/one" "${id[third]}"
 }
 
-# look: sets seen to what a fault may not change
-look()
+# observe: sets seen to what a fault may not change
+observe()
 {
 	says 1 ids slots "${id[third]}"
 	ask refs "${objects[@]}"
@@ -49,9 +49,9 @@ look()
 }
 
 # sees SEEN...: one of these
-sees() { look && [[ $seen == "$1" || $seen == "${2:-$1}" ]]; }
+sees() { observe && [[ $seen == "$1" || $seen == "${2:-$1}" ]]; }
 
-# measure STATE: look, without a fault. S2: a hold is one user reference to each
+# measure STATE: observe, without a fault. S2: a hold is one user reference to each
 # array, beside that of the pin. A link reports the same program and flag.
 measure()
 {
@@ -63,7 +63,7 @@ measure()
 	[ ! -e "$pins/m/third" ] || pinned=1
 	# Some references are dropped after a grace period.
 	ask settle
-	look
+	observe
 	read -r -a word <<<"$counts"
 	expect "state, user references and holds" \
 		"$1 $((1 + entry)) $((1 + one + bound)) $((pinned + entry + one)) $entry $one" \
@@ -96,8 +96,8 @@ request_for()
 	esac
 }
 
-# go FROM TO: without a fault. The pin of a detached link keeps its program.
-go()
+# move FROM TO: without a fault. The pin of a detached link keeps its program.
+move()
 {
 	local request
 
@@ -153,14 +153,14 @@ attachments()
 			# the same program is refused
 			"tcx entry"?(,hold)" entry"*) continue ;;
 			esac
-			go none "$from"
+			move none "$from"
 			# Between two holds, nothing else keeps "third" filled.
 			[[ "$from $to" != *",hold "*,hold ]] || rm "$pins/m/third"
 			request_for "$from" "$to"
-			fail_each "$from" "$to" go "$to" "$from"
+			fail_each "$from" "$to" move "$to" "$from"
 			[ -e "$pins/m/third" ] ||
 				bpftool map pin id "${id[third]}" "$pins/m/third"
-			go "$to" none
+			move "$to" none
 			until_true "nothing again" sees "$nothing"
 		done
 	done
@@ -173,7 +173,7 @@ load_again()
 	says ok xdp "$dev" none "$mode"
 	rm -rf "$pins"/{p,m}
 	load_programs
-	go none "$1"
+	move none "$1"
 	request=(bind "$pins/p/entry" "${id[second]}")
 }
 

@@ -33,7 +33,7 @@ on_page()
 	eval "${command/id 8 /id ${prog:-8} }"
 }
 
-file() { "$top/selftests/lib/cut" "$page" "$1"; }
+shown() { "$top/selftests/lib/cut" "$page" "$1"; }
 
 # misses WHERE DEV: those of an attached program whose loader has exited
 misses()
@@ -193,7 +193,7 @@ case_attach_bpftool_unbound()
 # in_file FILE KEY: the command after KEY, for eth0 and the objects that are here
 in_file()
 {
-	file "$1" | sed -nE "s/^ *$2-?//p" |
+	shown "$1" | sed -nE "s/^ *$2-?//p" |
 		sed "s/%I/eth0/g; s#/etc/hold-maps#$PWD#"
 }
 
@@ -516,7 +516,7 @@ case_no_other_file()
 	local name
 
 	sed -n "s/^\`\([^\` ]*\)\`:\$/\1/p" "$page" | while IFS= read -r name; do
-		[ "$(file "$name" | wc -l)" -ge 5 ] || fail "$name is short"
+		[ "$(shown "$name" | wc -l)" -ge 5 ] || fail "$name is short"
 		case $name in
 		/*) grep -qF "=$name" "$0" || fail "not tested: $name" ;;
 		load.go | loader.c) ;;
