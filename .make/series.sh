@@ -16,7 +16,7 @@
 #
 # In the worktree a git note of the ref "series" says to which folder a commit belongs; without one, to that of the commit
 # before it. 'git notes --ref=series add -f -m FOLDER COMMIT' begins a series there. Text between a patch's '---' and its
-# diffstat is a note of the ref "below". A cover letter (cover-letter) is neither applied nor touched.
+# diffstat is lost. A cover letter (cover-letter) is neither applied nor touched.
 . "$(dirname "$0")/lib.sh"
 
 # Neither the user's git configuration nor the clock may change a byte of what is written.
@@ -233,22 +233,12 @@ am() {
 			die "${patch#"$top"/} does not apply to the source of $(repo_of "$tree")" \
 				"$(version_in "$(repo_of "$tree")" "$repo")${file:+: $file does not fit} (build/src/.$tree.log)."
 		fi
-		below "$patch" >"$log"
-		[ ! -s "$log" ] || git -C "$work" notes --ref="${notes}below" add -f -F "$log" 2>/dev/null
 		file=${patch#"$top"/}
 		git -C "$work" notes --ref="${notes}series" add -f -m "${file%/*}" 2>/dev/null
 	done
 	git -C "$work" rev-parse HEAD
 	git -C "$repo" worktree remove -f "$work"
 	rm -f "$log"
-}
-
-# The text under a patch's '---', as it stands.
-below() {
-	awk '/^---$/ { on = 1; next }
-	     on && (/^ [^ ].* \| +([0-9]+|Bin)/ || /^diff --git /) { exit }
-	     on { text = text $0 "\n" }
-	     END { sub(/\n+$/, "\n", text); if (text !~ /^\n*$/) printf "%s", text }' "$1"
 }
 
 apply() {
@@ -317,32 +307,25 @@ as_files() {
 	for commit in $(g "$tree" rev-list --reverse "base..$to"); do
 		now=$(g "$tree" notes --ref="${notes}series" show "$commit" 2>/dev/null) || now=${folder:-$first}
 		if [ "$folder" ] && [ "$now" != "$folder" ]; then
-			write "$tree" "$from..$commit^" "$notes" "$dir/$folder"
+			write_patches "$tree" "$from..$commit^" "$dir/$folder"
 			[ ! -d "$dir/$now" ] || die "build/src/$tree has commits of $now after some of $folder:" \
 				"$(g "$tree" log -1 --format=%s "$commit")"
 			from=$commit^
 		fi
 		folder=$now
 	done
-	write "$tree" "$from..$to" "$notes" "$dir/${folder:-$first}"
+	write_patches "$tree" "$from..$to" "$dir/${folder:-$first}"
 }
 
-# write TREE RANGE NOTES DIR: the commits as patch files, the same bytes for everyone
-write() {
-	local tree=$1 range=$2 notes=$3 dir=$4 patch note commits commit i=0
+# write_patches TREE RANGE DIR: the commits as patch files, the same bytes for everyone
+write_patches() {
+	local tree=$1 range=$2 dir=$3
 
 	mkdir -p "$dir"
 	g "$tree" format-patch -q --zero-commit --no-signature --no-base --no-thread --no-attach --no-notes \
 		--no-cover-letter --no-to --no-cc --no-add-header --no-ext-diff --no-textconv --no-color \
 		--diff-algorithm=myers -M --abbrev=12 --src-prefix=a/ --dst-prefix=b/ \
 		--subject-prefix="$(prefix_of "$tree")" -o "$dir" "$range"
-	mapfile -t commits < <(g "$tree" rev-list --reverse "$range")
-	for patch in $(patches_in "$dir"); do
-		commit=${commits[i++]}
-		note=$(g "$tree" notes --ref="${notes}below" show "$commit" 2>/dev/null) || continue
-		NOTE=$note awk '{ print } /^---$/ && !done { done = 1; print ENVIRON["NOTE"] "\n" }' "$patch" >"$patch.new"
-		mv "$patch.new" "$patch"
-	done
 }
 
 # replace DIR FOLDER: the patches of a series by those in DIR
@@ -421,7 +404,7 @@ ported() {
 	done
 	export GIT_ALTERNATE_OBJECT_DIRECTORIES=$src/linux/.git/objects
 	commit=$(am lts-patched "$src/lts" port- "${patches[@]}")
-	write lts-patched "base..$commit" port- "$dir"
+	write_patches lts-patched "base..$commit" "$dir"
 	unset GIT_ALTERNATE_OBJECT_DIRECTORIES
 }
 
