@@ -20,6 +20,7 @@ um | um-base) arch=um image=linux fragments=(common.config um.config) ;;
 um-debug) arch=um image=linux fragments=(common.config um.config debug.config) ;;
 *) die "usage: kernel.sh base|patched|debug|kcsan|lts|um-base|um|um-debug" ;;
 esac
+fragments=("${fragments[@]/#/$top/selftests/vm/}")
 src=$build/src/$tree
 obj=$src/.build-$name
 mkdir -p "$obj" "$build/kernel" "$build/boot" "$cache/ccache"
@@ -37,31 +38,10 @@ kbuild() {
 	make -C "$src" O="$obj" ARCH="$arch" CC='ccache gcc' HOSTCC='ccache gcc' LOCALVERSION="-$name" "$@"
 }
 
-# tinyconfig and the fragments over it; every option that they name must come out as they want it.
-configure() {
-	local want option
-
-	kbuild -s tinyconfig
-	for fragment in "${fragments[@]}"; do
-		cat "$top/selftests/vm/$fragment" >>"$obj/.config"
-	done
-	kbuild -s olddefconfig
-	for fragment in "${fragments[@]}"; do
-		while read -r want; do
-			case $want in
-			'# CONFIG_'*' is not set') option=${want#\# } && option=${option%% *}
-				! grep -q "^$option=" "$obj/.config" || echo "$option" ;;
-			CONFIG_*=*) grep -qxF -e "$want" "$obj/.config" || echo "${want%%=*}" ;;
-			esac
-		done <"$top/selftests/vm/$fragment"
-	done >"$obj/.lost"
-	[ ! -s "$obj/.lost" ] || die "this kernel does not take: $(xargs <"$obj/.lost") (selftests/vm/*.config)."
-}
-
-want=$(cd "$top/selftests/vm" && cat "${fragments[@]}" | sha256sum)
+want=$(cat "${fragments[@]}" | sha256sum)
 if [ "$(cat "$obj/.configured" 2>/dev/null)" != "$want" ]; then
 	rm -f "$obj/.configured"
-	configure
+	ARCH=$arch "$top/.make/configure.sh" all "$src" "$obj" "${fragments[@]}"
 	echo "$want" >"$obj/.configured"
 fi
 [[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
