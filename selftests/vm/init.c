@@ -4,8 +4,9 @@
  * command there and hands its output and exit status to the host, each through a port of its own: of virtio in the
  * emulator, a serial line of user-mode Linux.
  *
- * The specification from vm.sh, /spec or in user-mode Linux the file that the environment names, holds strings that end in NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"),
- * rows and columns of the terminal, working directory, a directory that must stay visible, command, then environment.
+ * The specification from vm.sh, /spec or in user-mode Linux the file that the environment names, holds strings that end in
+ * NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"), rows and columns of the terminal, working
+ * directory, a directory that must stay visible, command, then environment.
  *
  * The command gets pipes, not the ports: a port can be open only once, and 'echo >/dev/stderr' opens it again.
  */
@@ -249,112 +250,138 @@ static void on_child(int signal)
 	(void)signal;
 }
 
-int main(void)
-{
-	static char spec[1 << 20];
-	const char *file = getenv("HOLD_MAPS_SPEC"), *mode, *rows, *columns, *cwd, *keep[2], *command, *tool = "/bin/bash";
-	int in[2] = { -1, -1 }, out[2], err[2], ports[2], status_port, fd, status = 0;
-	sigset_t chld, none;
-	char *at = spec, line[64];
+/* What vm.sh wants, see the top of this file */
+struct spec {
+	const char *rows, *columns, *cwd, *command;
+	const char *keep[2];	/* directories that must stay visible */
 	bool shell, merge;
-	pid_t child;
+};
+
+static void read_spec(struct spec *spec)
+{
+	static char buffer[1 << 20];
+	const char *file = getenv("HOLD_MAPS_SPEC"), *mode;
+	char *at = buffer;
+	int fd;
 
 	uml = file;
 	fd = open(uml ? file : "/spec", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, spec, sizeof(spec) - 2) < 0)
+	if (fd < 0 || read(fd, buffer, sizeof(buffer) - 2) < 0)
 		die("the specification");
 	close(fd);
 	mode = next_string(&at);
-	rows = next_string(&at);
-	columns = next_string(&at);
-	cwd = next_string(&at);
-	keep[0] = next_string(&at);
-	keep[1] = cwd;
-	command = next_string(&at);
+	spec->rows = next_string(&at);
+	spec->columns = next_string(&at);
+	spec->cwd = next_string(&at);
+	spec->keep[0] = next_string(&at);
+	spec->keep[1] = spec->cwd;
+	spec->command = next_string(&at);
 	clearenv();
 	while (*at)
 		putenv((char *)next_string(&at));
-	shell = !strcmp(mode, "shell");
-	merge = shell || !strcmp(mode, "merge");
+	spec->shell = !strcmp(mode, "shell");
+	spec->merge = spec->shell || !strcmp(mode, "merge");
+}
 
-	umask(0);
-	mkdir("/root", 0755);
-	make_root(keep, 2);
-	umask(022);
-	loopback_up();
-	sethostname("guest", 5);
+/* Both ends of what the command reads and writes, and the ports of the host behind them */
+struct streams {
+	int in, out[2], err[2];	/* [0] is read here, [1] written by the command; err[0] is -1 if both are one */
+	int ports[2], status_port;
+};
 
-	status_port = open_port("status");
-	ports[0] = open_port("out");
-	ports[1] = merge ? ports[0] : open_port("err");
+static void open_ports(struct streams *streams, const struct spec *spec)
+{
+	streams->status_port = open_port("status");
+	streams->ports[0] = open_port("out");
+	streams->ports[1] = spec->merge ? streams->ports[0] : open_port("err");
 	/* vm.sh waits with what it has for the shell until its line is open, see uml.sh. */
-	if (uml && shell)
+	if (uml && spec->shell)
 		write_all(open_port("err"), "\n", 1);
+}
 
-	sigemptyset(&none);
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, NULL);
-	signal(SIGCHLD, on_child);
+static void open_terminal(struct streams *streams, const struct spec *spec)
+{
+	struct winsize size = { .ws_row = atoi(spec->rows), .ws_col = atoi(spec->columns) };
+	int *out = streams->out;
 
-	if (shell) {
-		struct winsize size = { .ws_row = atoi(rows), .ws_col = atoi(columns) };
+	out[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (out[0] < 0 || grantpt(out[0]) || unlockpt(out[0]))
+		die("pseudo terminal");
+	out[1] = open(ptsname(out[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (out[1] < 0 || (size.ws_row && ioctl(out[1], TIOCSWINSZ, &size)))
+		die("pseudo terminal");
+	streams->in = out[1];
+}
 
-		out[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-		if (out[0] < 0 || grantpt(out[0]) || unlockpt(out[0]))
-			die("pseudo terminal");
-		out[1] = open(ptsname(out[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-		if (out[1] < 0 || (size.ws_row && ioctl(out[1], TIOCSWINSZ, &size)))
-			die("pseudo terminal");
-		in[0] = out[1];
+static void open_streams(struct streams *streams, const struct spec *spec)
+{
+	if (spec->shell) {
+		open_terminal(streams, spec);
 	} else {
-		in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		if (in[0] < 0 || pipe2(out, O_CLOEXEC))
+		streams->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (streams->in < 0 || pipe2(streams->out, O_CLOEXEC))
 			die("pipe");
 	}
-	err[0] = -1;
-	err[1] = out[1];
-	if (!merge && pipe2(err, O_CLOEXEC))
+	streams->err[0] = -1;
+	streams->err[1] = streams->out[1];
+	if (!spec->merge && pipe2(streams->err, O_CLOEXEC))
 		die("pipe");
-	fcntl(out[0], F_SETFL, O_NONBLOCK);
-	if (!merge)
-		fcntl(err[0], F_SETFL, O_NONBLOCK);
+	fcntl(streams->out[0], F_SETFL, O_NONBLOCK);
+	if (!spec->merge)
+		fcntl(streams->err[0], F_SETFL, O_NONBLOCK);
+}
 
-	child = fork();
-	if (child < 0)
-		die("fork");
-	if (!child) {
-		signal(SIGCHLD, SIG_DFL);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		setsid();
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		dup2(err[1], 2);
-		if (shell)
-			ioctl(0, TIOCSCTTY, 0);
-		if (chdir(cwd))
-			fprintf(stderr, "no %s in the guest, starting in /: %s\n", cwd, strerror(errno));
-		if (shell)
-			execl(tool, "bash", "--norc", "-i", NULL);
-		else
-			execl(tool, "bash", "-c", command, NULL);
-		fprintf(stderr, "%s: %s\n", tool, strerror(errno));
-		_exit(127);
+static void run_command(const struct streams *streams, const struct spec *spec, const sigset_t *signals)
+{
+	static const char tool[] = "/bin/bash";
+
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, signals, NULL);
+	setsid();
+	dup2(streams->in, 0);
+	dup2(streams->out[1], 1);
+	dup2(streams->err[1], 2);
+	if (spec->shell)
+		ioctl(0, TIOCSCTTY, 0);
+	if (chdir(spec->cwd))
+		fprintf(stderr, "no %s in the guest, starting in /: %s\n", spec->cwd, strerror(errno));
+	if (spec->shell)
+		execl(tool, "bash", "--norc", "-i", NULL);
+	else
+		execl(tool, "bash", "-c", spec->command, NULL);
+	fprintf(stderr, "%s: %s\n", tool, strerror(errno));
+	_exit(127);
+}
+
+/* Reap whatever has exited; true if CHILD was among it, whose status is then in *STATUS. */
+static bool reap(pid_t child, int *status)
+{
+	bool done = false;
+	int ended;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &ended, WNOHANG)) > 0) {
+		if (pid != child)
+			continue;
+		*status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+		done = true;
 	}
-	close(out[1]);
-	if (!merge)
-		close(err[1]);
+	return done;
+}
 
-	for (bool done = false; !done;) {
+/* Relay between the command and the host until the command exits; return its status. */
+static int relay_until_exit(struct streams *streams, bool shell, pid_t child, const sigset_t *signals)
+{
+	int *out = streams->out, *err = streams->err, *ports = streams->ports, status = 0;
+
+	do {
 		struct pollfd poll_fds[] = {
 			{ .fd = out[0], .events = POLLIN },
 			{ .fd = err[0], .events = POLLIN },
 			{ .fd = shell ? ports[0] : -1, .events = POLLIN },
 		};
-		int ended;
-		pid_t pid;
 
-		ppoll(poll_fds, 3, NULL, &none);
+		ppoll(poll_fds, 3, NULL, signals);
 		/* A stream that every writer has closed would wake the poll for ever. */
 		if (poll_fds[0].revents && !relay(out[0], ports[0]) && !shell && !(poll_fds[0].revents & POLLIN))
 			out[0] = -1;
@@ -362,27 +389,62 @@ int main(void)
 			err[0] = -1;
 		if (poll_fds[2].revents & POLLIN)
 			relay(ports[0], out[0]);
-		while ((pid = waitpid(-1, &ended, WNOHANG)) > 0) {
-			if (pid == child) {
-				status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
-				done = true;
-			}
-		}
-	}
+	} while (!reap(child, &status));
 	/* What it left running must not write on while the rest of its output is on its way. */
 	kill(-1, SIGKILL);
 	while (out[0] >= 0 && relay(out[0], ports[0]))
 		;
 	while (err[0] >= 0 && relay(err[0], ports[1]))
 		;
+	return status;
+}
+
+/* Tell the host the command's status and the kernel's taint. */
+static void report(const struct streams *streams, int status)
+{
+	char line[64] = "";
+	int fd;
 
 	fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
-	memset(line, 0, sizeof(line));
 	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
 		die("tainted");
-	dprintf(status_port, "%d %s", status, line);
+	dprintf(streams->status_port, "%d %s", status, line);
 	/* What is on its way through the lines has to arrive before the end. */
-	if (uml && (tcdrain(status_port) || tcdrain(ports[0]) || tcdrain(ports[1])))
+	if (uml && (tcdrain(streams->status_port) || tcdrain(streams->ports[0]) || tcdrain(streams->ports[1])))
 		die("drain the serial lines");
+}
+
+int main(void)
+{
+	struct streams streams;
+	sigset_t chld, none;
+	struct spec spec;
+	pid_t child;
+
+	read_spec(&spec);
+	umask(0);
+	mkdir("/root", 0755);
+	make_root(spec.keep, 2);
+	umask(022);
+	loopback_up();
+	sethostname("guest", 5);
+	open_ports(&streams, &spec);
+
+	sigemptyset(&none);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
+	signal(SIGCHLD, on_child);
+
+	open_streams(&streams, &spec);
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child)
+		run_command(&streams, &spec, &none);
+	close(streams.out[1]);
+	if (!spec.merge)
+		close(streams.err[1]);
+	report(&streams, relay_until_exit(&streams, spec.shell, child, &none));
 	end();
 }
