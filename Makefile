@@ -32,7 +32,7 @@ endif
 endif
 ifneq ($(filter vm,$(MAKECMDGOALS)),)
 ifeq ($(strip $(RUN)),)
-$(error no command for the guest: make vm RUN='uname -a')
+$(error no command given for the guest: make vm RUN='uname -a')
 endif
 endif
 tools_of = $(if $(filter base um-base,$1),base,patched)
@@ -77,7 +77,7 @@ export: | deps ## write the commits in build/src back to the patch folders
 
 # What the chosen tests need, and no other kernel, is built first.
 run = selftests/run $(if $(only_on),-k $(only_on))
-tests_of = $(if $(filter $1,$(MAKECMDGOALS)),$(or $(shell $(run) -t $2 --targets $3),$(error the tests cannot be run, see above)))
+tests_of = $(if $(filter $1,$(MAKECMDGOALS)),$(or $(shell $(run) -t $2 --targets $3),$(error the tests cannot run, see above)))
 for-check := $(call tests_of,check,check,$(T))
 for-check-all := $(call tests_of,check-all,all,$(T))
 for-check-long := $(call tests_of,check-long,long,$(PART:%=long_%))
@@ -215,7 +215,7 @@ posting: $(states) | deps-posting ## assemble and check what would be sent (buil
 # ---- packages -------------------------------------------------------------------------------------------------------
 
 asked-deb = KERNEL='$(KERNEL)' RELEASE='$(RELEASE)' PART='$(PART)' KERNEL_CONFIG='$(KERNEL_CONFIG)' REVISION='$(REVISION)'
-for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) .make/deb/packages --targets),$(error no packages are built, see above)))
+for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) .make/deb/packages --targets),$(error packages cannot be built, see above)))
 
 deb: $(for-deb) | deps-deb ## Debian packages, in build/deb/RELEASE [PART='libbpf iproute2 tools kernel'] [KERNEL_CONFIG=file|cloud]
 	@$(asked-deb) .make/deb/packages

@@ -88,7 +88,7 @@ touched() {
 
 	for file in $(g diff --name-only base "$last" -- '*.c' ':!tools' ':!samples' ':!Documentation'); do
 		[[ $name != guest || " ${folders[*]} " == *" ${file%/*}/ "* || " ${folders[*]} " == *" ${file%.c}.o "* ]] ||
-			die "$file is in none of the folders that are built: add its folder to ${0##*/}."
+			die "$file is not in a folder that is built: add its folder to ${0##*/}."
 		[ ! -e "$obj/${file%.c}.o" ] || echo "${file%.c}.o"
 	done
 }
@@ -124,7 +124,7 @@ build_kernel() {
 			# sparse: at the base for all of them, then for what is compiled. Debian 12's does not know
 			# __typeof_unqual__, and kbuild would do without it.
 			kbuild C=$check CHECK='sparse -D__typeof_unqual__=__typeof__' $objects >>"$log" 2>&1 || failed "$log"
-			! grep -q 'sparse.* is not available' "$log" || die "$what: kbuild refuses this sparse: ${log#"$top"/}"
+			! grep -q 'sparse.* is not available' "$log" || die "$what: kbuild rejects this version of sparse: ${log#"$top"/}"
 			kbuild "${folders[@]}" >>"$log" 2>&1 || failed "$log"
 			kernel_doc >>"$log" 2>&1
 		else
@@ -190,7 +190,7 @@ failed() {
 	{ grep -E '(error|undefined reference|No space left|\*\*\*)' "$1" || true; } | head -n 8 | sed 's/^/    /' >&2
 	say "    ..."
 	tail -n 12 "$1" | sed 's/^/    /' >&2
-	die "$what: does not build: ${1#"$top"/}"
+	die "$what does not build: ${1#"$top"/}"
 }
 
 # Warnings without the line, which moves.
@@ -213,7 +213,7 @@ compare() {
 		return
 	fi
 	new=$(findings "$3" | comm -23 - "$seen")
-	[ -z "$new" ] || die "$what: what the base does not have, in ${3#"$top"/}:"$'\n'"$new"
+	[ -z "$new" ] || die "$what adds warnings, see ${3#"$top"/}:"$'\n'"$new"
 }
 
 # A tree of its own, that borrows the objects of the one in build/src.
@@ -241,7 +241,7 @@ state=$({
 	cat "$0" "$top"/selftests/vm/{common,x86}.config
 } | sha256sum)
 if [ "$(cat "$good" 2>/dev/null)" = "$state" ]; then
-	say "  each patch of $series: ${#commits[@]} built before, nothing new to warn of"
+	say "  each patch of $series: ${#commits[@]} were built before without new warnings"
 	exit
 fi
 rm -f "$good"

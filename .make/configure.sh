@@ -16,4 +16,4 @@ lost=$(awk 'match($0, /CONFIG_[A-Z0-9_]+ (differs|not in final)/) { split(substr
 	/^Requested value:/ { off = / is not set$/ }
 	/^Actual value:/ && !(off && NF == 2) { print name[1] }' "$obj/.merged" |
 	grep -xFf <(grep -oh 'CONFIG_[A-Z0-9_]*' "${checked[@]}") | xargs) || true
-[ -z "$lost" ] || die "this kernel does not take: $lost (${checked[*]#"$top"/})."
+[ -z "$lost" ] || die "the kernel does not accept these options: $lost (${checked[*]#"$top"/})."

@@ -81,7 +81,7 @@ git-send-email             git-email         make posting
 mmdebstrap                 mmdebstrap        make deb
 $([ "$(id -u)" -eq 0 ] || echo 'newuidmap    uidmap            make deb without root')
 " ;;
-	*) die "deps.sh: there is no goal '$goal'" ;;
+	*) die "deps.sh: unknown goal '$goal'" ;;
 	esac
 done
 
@@ -94,7 +94,7 @@ has() {
 	esac
 }
 
-[ "$(uname -m)" = x86_64 ] || die "this is a $(uname -m) machine: the guest is built on and for x86_64 only."
+[ "$(uname -m)" = x86_64 ] || die "this machine is $(uname -m), and the guest only runs on x86_64."
 PATH=$PATH:/usr/sbin:/sbin
 packages=() missing=()
 while read -r probe package why; do
@@ -106,13 +106,13 @@ done <<<"$needs"
 if [ ${#packages[@]} -gt 0 ]; then
 	install="apt-get install -y --no-install-recommends ${packages[*]}"
 	if ! command -v apt-get >/dev/null; then
-		die "there is no apt-get to install it with: install the equivalents of ${packages[*]}."
+		die "apt-get is missing: install the equivalents of ${packages[*]} by hand."
 	elif [ "$(id -u)" -eq 0 ]; then
 		root=()
 	elif sudo -n true 2>/dev/null; then
 		root=(sudo -n)
 	else
-		die "this needs root once: run 'apt-get update && $install' as root, then try again."
+		die "the installation needs root: run 'apt-get update && $install' as root, then try again."
 	fi
 	log=$build/log/deps.log
 	mkdir -p "$build/log"
@@ -135,7 +135,7 @@ fi
 # at_least TOOL VERSION MINIMUM: old tools fail late and without saying why.
 at_least() {
 	[ "$(printf '%s\n' "$3" "$2" | sort -V | head -n 1)" = "$3" ] ||
-		die "$1 is version $2, and $3 or newer is needed: install a newer one (Debian 12 has one)."
+		die "$1 is version $2, but $3 or newer is required: install the one of Debian 12 or newer."
 }
 number() { grep -oE '[0-9]+(\.[0-9]+)+' <<<"$1" | head -n 1; }
 

@@ -10,7 +10,7 @@
 
 case ${1:-} in
 linux)
-	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='give KERNEL_SRC=<a Linux source tree>'
+	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='set KERNEL_SRC=<a Linux source tree>'
 	file="linux-source-${KERNEL_SERIES}_*_all.deb"
 	get=(download "linux-source-$KERNEL_SERIES") ;;
 lts)
@@ -18,7 +18,7 @@ lts)
 	file="linux-source-${LTS_SERIES}_*_all.deb"
 	get=(download "linux-source-$LTS_SERIES") ;;
 iproute2)
-	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='give IPROUTE2_SRC=<an iproute2 source tree>'
+	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='set IPROUTE2_SRC=<an iproute2 source tree>'
 	file="iproute2_$IPROUTE2_SERIES.*.orig.tar.xz"
 	get=(source --tar-only --download-only iproute2) ;;
 libbpf)
@@ -26,11 +26,11 @@ libbpf)
 	file="libbpf_$LIBBPF_SERIES.*.orig.tar.gz"
 	get=(source --tar-only --download-only libbpf) ;;
 linux-config)
-	what="the package linux-config-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='give KERNEL_CONFIG=<a file>'
+	what="the package linux-config-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='set KERNEL_CONFIG=<file>'
 	file="linux-config-${KERNEL_SERIES}_*_amd64.deb"
 	get=(download "linux-config-$KERNEL_SERIES") ;;
 lts-config)
-	what="the package linux-config-$LTS_SERIES" suite=$LTS_SUITE list=deb instead='give KERNEL_CONFIG=<a file>'
+	what="the package linux-config-$LTS_SERIES" suite=$LTS_SUITE list=deb instead='set KERNEL_CONFIG=<file>'
 	file="linux-config-${LTS_SERIES}_*_amd64.deb"
 	get=(download "linux-config-$LTS_SERIES") ;;
 iproute2-debian)
@@ -80,4 +80,4 @@ while read -r one mirror; do
 	cached
 	exit
 done < <(for one in $suite; do mirrors | sed "s/^/$one /"; done)
-die "no Debian mirror of this system has $what in the suite ${suite// / or } (log: $log): $instead."
+die "no Debian mirror in the apt configuration has $what in the suite ${suite// / or } (log: $log): $instead."

@@ -26,9 +26,9 @@ dry_run() {
 room() {
 	local free
 
-	mkdir -p "$1" || die "$1 cannot be made: it needs a place that can be written to (XDG_CACHE_HOME moves the cache)."
+	mkdir -p "$1" || die "$1 cannot be created: set XDG_CACHE_HOME to a writable directory for the cache."
 	free=$(df -Pk "$1" | awk 'END { print int($4 / 1048576) }')
-	[ "$free" -ge "$2" ] || die "$3 needs $2 GB free under $1, and there are $free: make room."
+	[ "$free" -ge "$2" ] || die "$3 needs $2 GB under $1, and only $free GB are free."
 }
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

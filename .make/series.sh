@@ -158,7 +158,7 @@ baseline() {
 	mkdir -p "$new"
 	trap 'rm -rf "$src"/.*.new' EXIT
 	unpack "$repo" "$new"
-	say "making build/src/$repo a git repository"
+	say "creating a git repository in build/src/$repo"
 	git -C "$new" init -q -b pristine
 	git -C "$new" config gc.auto 0
 	git -C "$new" config core.looseCompression 1
@@ -177,7 +177,7 @@ baseline() {
 
 	have=$(version_in "$repo" "$new")
 	case $repo in linux) want=$KERNEL_VERSION ;; lts) want=$LTS_VERSION ;; iproute2) want=$IPROUTE2_VERSION ;; esac
-	[ "$have" = "$want" ] || say "notice: the source of $repo is $have; the series was made on $want."
+	[ "$have" = "$want" ] || say "notice: the source of $repo is version $have; the series is based on $want."
 
 	# A source to which a series does not apply is not taken, and nothing of the one before is given up for it.
 	for tree in $worktrees; do
@@ -290,7 +290,7 @@ saved() {
 	as_files "$tree" HEAD '' "$tmp"
 	if ! g "$tree" diff --quiet HEAD || ! diff -qr "$src/.$tree.applied/series" "$tmp" >/dev/null; then
 		rm -rf "$tmp"
-		die "build/src/$tree has commits or edits that $(folder_of "$tree")/ does not hold:" \
+		die "build/src/$tree has commits or edits that are not in $(folder_of "$tree")/:" \
 			"commit and 'make export' them, or drop them with 'git -C build/src/$tree reset --hard' to a commit" \
 			"that it holds."
 	fi
@@ -346,7 +346,7 @@ replace() {
 export_series() {
 	local tree=$1 tmp=$build/export folder
 
-	g "$tree" diff --quiet HEAD || die "build/src/$tree has edits that are not committed: commit them, then export."
+	g "$tree" diff --quiet HEAD || die "build/src/$tree has uncommitted edits: commit them, then export."
 	rm -rf "$tmp"
 	as_files "$tree" HEAD '' "$tmp"
 	for folder in $({ folders_of "$tree"; (cd "$tmp" && find . -name '*.patch' -printf '%h\n' | cut -c 3-); } | sort -u); do
@@ -372,7 +372,7 @@ check() {
 			name=$folder/${patch##*/}
 			[ "${patch#"$top/$folder"}" != "$patch" ] || [ ! -e "$top/$name" ] || continue
 			if ! diff -u "$top/$name" "$tmp/$name" >&2; then
-				say "$name does not come back from apply and export: 'make export' writes it as it should be."
+				say "$name changes when it is applied and exported: run 'make export' to fix it."
 				bad=1
 			fi
 		done
@@ -425,7 +425,7 @@ check_port() {
 	rm -rf "$tmp"
 	ported "$tmp"
 	diff -ru -x base -x differ "$top/$lts_folder" "$tmp" >&2 || status=1
-	[ $status = 0 ] || say "$lts_folder does not follow from kernel-patches: 'series.sh port' makes it anew."
+	[ $status = 0 ] || say "$lts_folder is out of date with kernel-patches: run '.make/series.sh port'."
 	rm -rf "$tmp"
 	return $status
 }

@@ -20,7 +20,7 @@ for patch in "${patches[@]}"; do
 	case $(sed -nE 's#^\+\+\+ b/(tools/[^/]*/[^/]*)/.*#\1#p' "$patch" | sort -u | xargs) in
 	tools/lib/bpf) git am -q -p4 --directory=src --exclude='*libbpf.map' "$patch" ;;
 	tools/include/uapi) git am -q -p2 "$patch" ;;
-	*tools/lib/bpf* | *tools/include/*) die "${patch#"$top"/} changes the library and something else: split it." ;;
+	*tools/lib/bpf* | *tools/include/*) die "${patch#"$top"/} changes both the library and other files: split it." ;;
 	esac
 done
 before=$(sed -n 's/^\(LIBBPF_.*\) {$/\1/p' src/libbpf.map | tail -n 1)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @long host
 # @timeout 5400
-# @build selftests build/kernel/patched/.config
+# @build selftests build/boot/patched
 # The packages on a Debian system, with a kernel among them: it is installed from
 # them, attaches when it boots, is upgraded, and goes back to Debian's own. What
 # is done there is in debian/administrator. S1, S2, U1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The jump table that most test objects have, and their programs:
+ * The prog arrays that most test objects have, and their programs:
  *
  *   entry --jmp[0]--> target --jmp_deep[0]--> deep
  *

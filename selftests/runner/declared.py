@@ -58,12 +58,12 @@ def declare(found, key, value, where):
     if key in TIERS:
         unknown = [k for k in words if k not in KERNELS]
         if unknown:
-            raise Wrong(f"{where}: no kernel {' '.join(unknown)}; there are: {' '.join(KERNELS)}")
+            raise Wrong(f"{where}: unknown kernel {' '.join(unknown)}; the kernels are: {' '.join(KERNELS)}")
         found.setdefault('tiers', {})[key] = words
     elif key == 'needs':
         found['needs'] = set(words)
         if found['needs'] - NEEDS:
-            raise Wrong(f"{where}: no need {' '.join(found['needs'] - NEEDS)}; there are: {' '.join(sorted(NEEDS))}")
+            raise Wrong(f"{where}: unknown @needs {' '.join(found['needs'] - NEEDS)}; possible are: {' '.join(sorted(NEEDS))}")
     elif key == 'build':
         found.setdefault('files', []).extend(words)
     elif key in ('timeout', 'cpus'):
@@ -71,7 +71,7 @@ def declare(found, key, value, where):
     elif key in ('alone', 'whole'):
         found[key] = True
     else:
-        raise Wrong(f"{where}: no declaration @{key}; there are: {' '.join(TIERS)} needs build timeout cpus alone whole")
+        raise Wrong(f"{where}: unknown declaration @{key}; the declarations are: {' '.join(TIERS)} needs build timeout cpus alone whole")
 
 
 def read(path):
@@ -102,7 +102,7 @@ def read(path):
         test.cases[''] = Case('', test.tiers, test.needs, test.files)
     for case in test.cases.values():
         if not any(case.kernels(tier) for tier in case.tiers):
-            raise Wrong(f"{path.name}: {case.name} needs {' '.join(case.needs)}, which none of its kernels has")
+            raise Wrong(f"{path.name}: {case.name} needs {' '.join(case.needs)}, and none of its kernels provides it")
     return test
 
 
@@ -140,9 +140,9 @@ def find(tests, names):
     for name in names:
         test, _, case = name.partition('.')
         if test not in tests:
-            raise Wrong(f"there is no test T={name}; there are: {' '.join(tests)}")
+            raise Wrong(f"unknown test T={name}; the tests are: {' '.join(tests)}")
         if case and case not in tests[test].cases:
-            raise Wrong(f"there is no case T={name}; of {test} there are: {' '.join(tests[test].cases)}")
+            raise Wrong(f"unknown case T={name}; the cases of {test} are: {' '.join(tests[test].cases)}")
         wanted.setdefault(test, set()).update({case} if case else ())
     return wanted
 
@@ -167,6 +167,6 @@ def choose(tests, tier, kernel, names):
             by_kernel = test.chosen(tier, only)
         chosen += [(test, name, cases) for name, cases in by_kernel.items() if kernel in ('', name)]
     if not chosen:
-        raise Wrong(f"on the kernel '{kernel}' there is nothing to run of: {' '.join(names)}; "
+        raise Wrong(f"the kernel '{kernel}' runs none of: {' '.join(names)}; "
                     'without KERNEL= it runs where it belongs')
     return chosen

@@ -19,12 +19,12 @@ refused()
 
 case_bad_input()
 {
-	refused "there are no packages for RELEASE=sid: take one of bookworm" \
+	refused "RELEASE=sid is not supported: use one of bookworm" \
 		RELEASE=sid PART=libbpf
 	refused "PART=all is none of: libbpf iproute2 tools kernel" PART=all
 	refused "REVISION=two is not a number" REVISION=two
-	refused "there is no package of KERNEL=um: take patched" KERNEL=um
-	refused "KERNEL_CONFIG=/nowhere is not a file: give one, or KERNEL_CONFIG=cloud" \
+	refused "packages cannot be built for KERNEL=um: take patched" KERNEL=um
+	refused "KERNEL_CONFIG=/nowhere is not a file: name one, or set KERNEL_CONFIG=cloud" \
 		PART=kernel KERNEL_CONFIG=/nowhere
 }
 
@@ -35,7 +35,7 @@ case_configuration_without_bpf()
 	config=$(mktemp)
 	defer rm -f "$config"
 	printf 'CONFIG_BPF_SYSCALL=y\nCONFIG_NET_SCH_INGRESS=m\n' >"$config"
-	refused "lacks CONFIG_NET_CLS_BPF: set it, take KERNEL_CONFIG=cloud" \
+	refused "lacks CONFIG_NET_CLS_BPF: set it, use KERNEL_CONFIG=cloud" \
 		PART=kernel KERNEL_CONFIG="$config"
 }
 
@@ -62,7 +62,7 @@ case_other_architecture()
 	local bin
 
 	says dpkg arm64
-	PATH=$bin:$PATH refused "are built on amd64 only, and this system is arm64" \
+	PATH=$bin:$PATH refused "can only be built on amd64, and this system is arm64" \
 		PART=libbpf
 }
 
@@ -74,7 +74,7 @@ case_iproute2_without_libbpf()
 	clone=$(mktemp -d "$top/build/deb-test.XXXXXX")
 	defer rm -rf "$clone"
 	cp -r "$top/selftests" "$top/Makefile" "$top/versions.mk" "$clone"
-	expect_text "take PART='libbpf iproute2'" \
+	expect_text "use PART='libbpf iproute2'" \
 		plain make -C "$clone" deb PART=iproute2
 }
 

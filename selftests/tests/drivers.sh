@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
-# load NAME: a program whose jump table only its pin's holders keep
+# load NAME: pin a program whose prog array has no other uref
 load()
 {
 	attach -p "$pins/$1" load "${object_for[xdp]}"

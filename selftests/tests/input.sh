@@ -39,15 +39,15 @@ refused()
 case_arguments()
 {
 	new_clone
-	refused "no command for the guest: make vm RUN=" make vm
+	refused "no command given for the guest: make vm RUN=" make vm
 	refused "KERNEL=new is none of: base patched debug kcsan lts um-base um um-debug" \
 		make vm RUN=true KERNEL=new
 	refused "TIMEOUT=soon is not a number of seconds" \
 		make vm RUN=true TIMEOUT=soon
-	refused "there is no test T=none; there are:" make check T=none
-	refused "there is no case T=hold.none; of hold there are: ip_xdp_native" \
+	refused "unknown test T=none; the tests are:" make check T=none
+	refused "unknown case T=hold.none; the cases of hold are: ip_xdp_native" \
 		make check T=hold.none
-	refused "there is nothing to run of: base; without KERNEL=" \
+	refused "runs none of: base; without KERNEL=" \
 		make check T=base KERNEL=um
 }
 
@@ -109,7 +109,7 @@ case_no_user_mode_linux()
 	clone=$(mktemp -d "$top/build/input.XXXXXX")
 	defer rm -rf "$clone"
 	fake bwrap 'echo bwrap: No permissions to create new namespace >&2; exit 1'
-	expect_text "this host cannot run user-mode Linux (bwrap: No permissions to create new namespace): take KERNEL=patched" \
+	expect_text "this host cannot run user-mode Linux (bwrap: No permissions to create new namespace): use KERNEL=patched" \
 		plain KERNEL=um "$top/selftests/vm/vm.sh" true
 	plain CHECK_LOGS="$clone/logs" "$top/selftests/run" compat.old_on_old \
 		>"$clone/out" 2>&1 || { cat "$clone/out"; fail "it did not pass"; }

@@ -62,6 +62,6 @@ cannot_run() {
 		return
 	fi
 	case $kernel in um) kernel=patched ;; *) kernel=${kernel#um-} ;; esac
-	say "vm: this host cannot run user-mode Linux ($(tail -n 1 "$run/start")): take KERNEL=$kernel."
+	say "vm: this host cannot run user-mode Linux ($(tail -n 1 "$run/start")): use KERNEL=$kernel."
 	exit 126
 }

@@ -31,12 +31,12 @@ um-debug) memory=2G append='panic_on_warn=1' ;;
 esac
 tools=${TOOLS:-$tools}
 image=$build/boot/$kernel
-[ -f "$image" ] || die "there is no kernel $kernel yet: run 'make kernel KERNEL=$kernel'."
-[ -x "$build/vm/init" ] || die "the guest's init is not built yet: run 'make vm' or 'make shell'."
+[ -f "$image" ] || die "the kernel $kernel is not built: run 'make kernel KERNEL=$kernel'."
+[ -x "$build/vm/init" ] || die "the guest's init is not built: run 'make vm' or 'make shell'."
 if [ "${1:-}" = --shell ]; then
 	mode=shell limit=${TIMEOUT:-0} command=''
 else
-	[ -n "${1:-}" ] || die "no command: make vm RUN='uname -a'"
+	[ -n "${1:-}" ] || die "no command given: make vm RUN='uname -a'"
 	mode=run limit=${TIMEOUT:-300} command=$1
 	# Where both go to one place, they go through one stream, or their order would be lost.
 	if [ /dev/fd/1 -ef /dev/fd/2 ]; then mode=merge; fi
