@@ -30,9 +30,9 @@ system()
 	defer rm -rf "$work"
 	cat "$top/build/kernel/patched/.config" "$top/selftests/debian/server.config" \
 		>"$work/config"
-	# the revision that is built by default last: its packages stay
-	packages 2
+	# apt takes no index that is older than the one it has.
 	packages 1
+	packages 2
 	cp "$top"/selftests/{debian/administrator,lib/cut} "$top/docs/using.md" \
 		"$top/build/selftests/flood" "$work/media"
 	cp "$objs/using.bpf.o" "$work/media/x.o"
