@@ -17,7 +17,7 @@ packages()
 		make -C "$top" deb RELEASE="$release" PART= REVISION="$1" \
 		KERNEL_CONFIG="$work/config"
 	mkdir -p "$work/media/$1"
-	cp -r "$top/build/deb/$release" "$work/media/$1"
+	cp -r "$repository" "$work/media/$1"
 	rm "$work/media/$1/$release"/*.tar.* "$work/media/$1/$release"/linux-headers*
 }
 
@@ -25,9 +25,15 @@ packages()
 system()
 {
 	local release=$1 work boot machine=$top/selftests/debian/machine out
+	local repository=$top/build/deb/$release
 
 	work=$(mktemp -d "$top/build/debian.XXXXXX")
 	defer rm -rf "$work"
+	if [ -e "$repository" ]; then
+		mv "$repository" "$work/before"
+		defer mv "$work/before" "$repository"
+	fi
+	defer rm -rf "$repository"
 	cat "$top/build/kernel/patched/.config" "$top/selftests/debian/server.config" \
 		>"$work/config"
 	# apt takes no index that is older than the one it has.
