@@ -424,7 +424,7 @@ static void set_clsact(bool add)
 
 static void add_devices(void)
 {
-	nl_must(nl_add_veth(nl, "fuzz0", DEV, "fuzz1", DEV + 1, -1), "veth");
+	nl_must(nl_add_pair(nl, "veth", "fuzz0", DEV, "fuzz1", DEV + 1, -1), "veth");
 	set_clsact(true);
 }
 

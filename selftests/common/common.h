@@ -178,14 +178,15 @@ struct nlmsghdr *nl_clsact_request(int ifindex, bool add);
 void nl_put_bpf(struct nlmsghdr *nlh, int fd, __u32 flags, __u32 gen_flags);
 void nl_put_classic(struct nlmsghdr *nlh, __u32 flags, __u32 gen_flags);
 
-/* The kind and the two devices of a new veth pair, after nl_put_link() and the
- * name. Ends in the peer's attributes: nl_end_veth() closes what it opened.
+/* The kind ("veth" or "netkit") and the peer of a new pair, after nl_put_link()
+ * and the name. Ends in the peer's attributes: nl_end_pair() closes them.
  */
 struct nl_nests {
 	struct nlattr *info, *data, *peer;
 };
-struct nl_nests nl_begin_veth(struct nlmsghdr *nlh, int peer_ifindex);
-void nl_end_veth(struct nlmsghdr *nlh, struct nl_nests nests);
+struct nl_nests nl_begin_pair(struct nlmsghdr *nlh, const char *kind,
+			      int peer_ifindex);
+void nl_end_pair(struct nlmsghdr *nlh, struct nl_nests nests);
 
 /*
  * Sends the request, calls ANSWER (which may be NULL) for each message before the
@@ -216,10 +217,12 @@ const struct nlattr *nl_find(const struct nlmsghdr *nlh, size_t header,
 const struct nlattr *nl_find_in(const struct nlattr *nest, int type);
 
 /* Requests about devices, which return what nl_talk() does. The peer of a new
- * veth device is created in this network namespace, or in the same one for -1.
+ * pair ("veth" or "netkit") is created in this network namespace, or in the same
+ * one for -1.
  */
-int nl_add_veth(struct mnl_socket *nl, const char *name, int ifindex,
-		const char *peer, int peer_ifindex, int peer_netns);
+int nl_add_pair(struct mnl_socket *nl, const char *kind, const char *name,
+		int ifindex, const char *peer, int peer_ifindex,
+		int peer_netns);
 int nl_delete_link(struct mnl_socket *nl, int ifindex);
 int nl_set_up(struct mnl_socket *nl, int ifindex);
 

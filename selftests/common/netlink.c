@@ -114,19 +114,22 @@ void nl_put_classic(struct nlmsghdr *nlh, __u32 flags, __u32 gen_flags)
 	mnl_attr_nest_end(nlh, nest);
 }
 
-struct nl_nests nl_begin_veth(struct nlmsghdr *nlh, int peer_ifindex)
+struct nl_nests nl_begin_pair(struct nlmsghdr *nlh, const char *kind,
+			      int peer_ifindex)
 {
 	struct nl_nests nests;
 
 	nests.info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
-	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, kind);
 	nests.data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	_Static_assert((int)VETH_INFO_PEER == (int)IFLA_NETKIT_PEER_INFO,
+		       "netkit needs another attribute");
 	nests.peer = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
 	nl_put_link(nlh, peer_ifindex);
 	return nests;
 }
 
-void nl_end_veth(struct nlmsghdr *nlh, struct nl_nests nests)
+void nl_end_pair(struct nlmsghdr *nlh, struct nl_nests nests)
 {
 	mnl_attr_nest_end(nlh, nests.peer);
 	mnl_attr_nest_end(nlh, nests.data);
@@ -268,8 +271,8 @@ int nl_talk_raw(struct mnl_socket *nl, const void *data, size_t size)
 
 /* ---- devices ------------------------------------------------------------- */
 
-int nl_add_veth(struct mnl_socket *nl, const char *name, int ifindex,
-		const char *peer, int peer_ifindex, int peer_netns)
+int nl_add_pair(struct mnl_socket *nl, const char *kind, const char *name,
+		int ifindex, const char *peer, int peer_ifindex, int peer_netns)
 {
 	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK,
 					  NLM_F_CREATE | NLM_F_EXCL);
@@ -277,11 +280,11 @@ int nl_add_veth(struct mnl_socket *nl, const char *name, int ifindex,
 
 	nl_put_link(nlh, ifindex);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
-	nests = nl_begin_veth(nlh, peer_ifindex);
+	nests = nl_begin_pair(nlh, kind, peer_ifindex);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
 	if (peer_netns >= 0)
 		mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, peer_netns);
-	nl_end_veth(nlh, nests);
+	nl_end_pair(nlh, nests);
 	return nl_talk(nl, nlh, NULL, NULL);
 }
 

@@ -78,8 +78,8 @@ void model_count_urefs(const struct worker *w, int *urefs)
 	for (i = 0; i < DEVS; i++) {
 		if (w->dev[i].prog && w->dev[i].hold)
 			add_hold(w->dev[i].prog, urefs);
-		count_listed_holds(&w->dev[i].tcx[0], urefs);
-		count_listed_holds(&w->dev[i].tcx[1], urefs);
+		count_listed_holds(&w->dev[i].list[0], urefs);
+		count_listed_holds(&w->dev[i].list[1], urefs);
 	}
 	for (i = 0; i < ALL_FILTERS; i++)
 		if (f[i].prog && f[i].hold)
@@ -204,8 +204,8 @@ static void count_refs(const struct worker *w, int *refs)
 	/* one for the driver, one for the device or its link */
 	for (i = 0; i < DEVS; i++) {
 		refs[w->dev[i].prog] += 1 + !w->dev[i].link;
-		count_listed(&w->dev[i].tcx[0], refs);
-		count_listed(&w->dev[i].tcx[1], refs);
+		count_listed(&w->dev[i].list[0], refs);
+		count_listed(&w->dev[i].list[1], refs);
 	}
 	for (i = 0; i < ALL_FILTERS; i++)
 		refs[f[i].prog]++;
@@ -407,8 +407,8 @@ static void commit(void)
 		}
 		for (i = 0; i < DEVS; i++) {
 			sh->worker[w].dev[i].busy = false;
-			sh->worker[w].dev[i].tcx[0].busy = false;
-			sh->worker[w].dev[i].tcx[1].busy = false;
+			sh->worker[w].dev[i].list[0].busy = false;
+			sh->worker[w].dev[i].list[1].busy = false;
 		}
 	}
 }

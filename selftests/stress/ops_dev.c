@@ -37,15 +37,19 @@ void enter_netns(int netns)
  */
 static void create_pair(struct dev *dev, int serial)
 {
+	bool netkit = dev == &me->dev[NETKIT];
 	char name[IFNAMSIZ], peer[IFNAMSIZ];
 
 	snprintf(name, sizeof(name), "v%d-%d", me->index, serial);
 	snprintf(peer, sizeof(peer), "p%d-%d", me->index, serial);
 	dev->ifindex = (me->index + 1) << 24 | serial << 1;
 	dev->peer = dev->ifindex + 1;
-	expect("to create a device", 0,
-	       nl_add_veth(nl_of(NULL), peer, dev->peer, name, dev->ifindex,
-			   dev->netns));
+	/* programs are attached to the first device of a netkit pair only */
+	expect("to create a device", 0, netkit ?
+	       nl_add_pair(nl_of(NULL), "netkit", name, dev->ifindex, peer,
+			   dev->peer, dev->netns) :
+	       nl_add_pair(nl_of(NULL), "veth", peer, dev->peer, name,
+			   dev->ifindex, dev->netns));
 	expect("to set its peer up", 0, nl_set_up(nl_of(NULL), dev->peer));
 }
 

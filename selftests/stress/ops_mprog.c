@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations on tcx: each side of a device has a list of programs, which only
- * the worker of the device changes. A program is in a list at most once. Its
- * entry belongs to a link, which has the reference to the program, or to the
- * list itself. The programs return TC_ACT_UNSPEC: the next one in the list, and
- * then the filters, see the packet, too.
+ * Operations on tcx and netkit: each side of a device has a list of programs,
+ * which only the worker of the device changes. A program is in a list at most
+ * once. Its entry belongs to a link, which has the reference to the program, or
+ * to the list itself. The programs return TC_ACT_UNSPEC, so that the next one in
+ * the list, and then the filters, see the packet, too.
  */
 #include <bpf/bpf.h>
 
@@ -48,7 +48,7 @@ static void erase(struct list *list, int at)
 /* Those of a link that has a device */
 static struct list *list_of(const struct obj *link)
 {
-	return &link->dev->tcx[link->side];
+	return &link->dev->list[link->side];
 }
 
 static struct entry *entry_of(const struct obj *link)
@@ -59,7 +59,7 @@ static struct entry *entry_of(const struct obj *link)
 /* If a work of the kernel takes the entry off, the list is unknown until the
  * next quiet point.
  */
-void tcx_link_off(const struct obj *link, bool late)
+void mprog_link_off(const struct obj *link, bool late)
 {
 	struct list *list = list_of(link);
 
@@ -67,16 +67,23 @@ void tcx_link_off(const struct obj *link, bool late)
 	list->busy |= late;
 }
 
-static enum bpf_attach_type hook(int side)
+static enum bpf_attach_type hook_of(const struct dev *dev, int side)
 {
+	if (dev == &me->dev[NETKIT])
+		return side ? BPF_NETKIT_PEER : BPF_NETKIT_PRIMARY;
 	return side ? BPF_TCX_EGRESS : BPF_TCX_INGRESS;
+}
+
+static enum bpf_attach_type hook(const struct request *r)
+{
+	return hook_of(r->dev, r->side);
 }
 
 static void note_request(const struct request *r, const char *how,
 			 const struct handle *p, int wanted)
 {
-	note("tcx %s of dev %d %s %s%s, flags %#x, old %u, near %s %u: %d",
-	     r->side ? "egress" : "ingress", (int)(r->dev - me->dev), how,
+	note("side %d of dev %d %s %s%s, flags %#x, old %u, near %s %u: %d",
+	     r->side, (int)(r->dev - me->dev), how,
 	     p ? name(p) : "", r->hold ? " hold" : "", r->flags,
 	     sh->obj[r->old].id, r->flags & BPF_F_LINK ? "link" : "prog",
 	     sh->obj[r->near].id, wanted);
@@ -89,7 +96,7 @@ static bool draw_list(struct request *r)
 	int side = draw(2);
 
 	*r = (struct request){ .dev = dev, .side = side,
-			       .list = &dev->tcx[side] };
+			       .list = &dev->list[side] };
 	return dev->alive && !r->list->busy;
 }
 
@@ -151,7 +158,7 @@ static int neighbour(const struct request *r, int near)
 /* The answer that the kernel must give: the index that the program gets, or a
  * negative error. What is replaced must be the neighbour that was asked for.
  */
-static int tcx_answer(const struct request *r, int prog)
+static int list_answer(const struct request *r, int prog)
 {
 	int near = r->flags & BPF_F_LINK ? sh->obj[r->near].prog : r->near;
 	bool replace = r->flags & BPF_F_REPLACE;
@@ -187,7 +194,7 @@ static int send_attach(const struct request *r, int prog, __u32 flags)
 
 	if (flags & BPF_F_REPLACE)
 		opts.replace_prog_fd = r->old_fd;
-	return bpf_prog_attach_opts(prog, r->dev->ifindex, hook(r->side),
+	return bpf_prog_attach_opts(prog, r->dev->ifindex, hook(r),
 				    &opts);
 }
 
@@ -196,7 +203,7 @@ static int send_link(const struct request *r, int prog, __u32 flags)
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags,
 		    .tcx.relative_id = sh->obj[r->near].id);
 
-	return bpf_link_create(prog, r->dev->ifindex, hook(r->side), &opts);
+	return bpf_link_create(prog, r->dev->ifindex, hook(r), &opts);
 }
 
 static void new_link(const struct request *r, struct handle *h, int prog,
@@ -213,10 +220,11 @@ static void new_link(const struct request *r, struct handle *h, int prog,
 	link->prog = prog;
 	link->dev = r->dev;
 	link->side = r->side;
+	link->hook = hook(r);
 }
 
 /* Without a link, or as a new link in the place of one without a device */
-static bool op_tcx_set(int what)
+static bool op_list_set(int what)
 {
 	struct handle *p = pick(PROG, TC), *link;
 	struct request r;
@@ -227,7 +235,7 @@ static bool op_tcx_set(int what)
 	if (!p || (link && link->obj && obj_of(link)->dev) ||
 	    !draw_request(&r, link))
 		return false;
-	at = tcx_answer(&r, p->obj);
+	at = list_answer(&r, p->obj);
 	if (at >= 0 && !(r.flags & BPF_F_REPLACE) && r.list->n == LISTED)
 		return false;
 	note_request(&r, link ? "link" : "attach", p, at < 0 ? at : 0);
@@ -238,7 +246,7 @@ static bool op_tcx_set(int what)
 	ret = link ? send_link(&r, first_fd(p), said) :
 		     send_attach(&r, first_fd(p), said);
 	enter_netns(home_netns);
-	expect("to attach to tcx", at < 0 ? at : 0, ret < 0 ? ret : 0);
+	expect("to attach to a list", at < 0 ? at : 0, ret < 0 ? ret : 0);
 	if (at < 0)
 		return true;
 	if (link)
@@ -251,7 +259,7 @@ static bool op_tcx_set(int what)
 }
 
 /* A program, or the first or last one, whatever it is */
-static bool op_tcx_detach(int what)
+static bool op_list_detach(int what)
 {
 	LIBBPF_OPTS(bpf_prog_detach_opts, opts);
 	struct handle *p = NULL;
@@ -276,16 +284,16 @@ static bool op_tcx_detach(int what)
 	note_request(&r, "detach", p, wanted);
 	opts.flags = r.flags;
 	enter_netns(r.dev->netns);
-	expect("to detach from tcx", wanted,
+	expect("to detach from a list", wanted,
 	       bpf_prog_detach_opts(p ? first_fd(p) : 0, r.dev->ifindex,
-				    hook(r.side), &opts));
+				    hook(&r), &opts));
 	enter_netns(home_netns);
 	if (!wanted)
 		erase(r.list, at);
 	return true;
 }
 
-static bool op_tcx_query(int what)
+static bool op_list_query(int what)
 {
 	__u32 progs[LISTED + 1], links[LISTED + 1], flags[LISTED + 1];
 	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = progs,
@@ -299,8 +307,8 @@ static bool op_tcx_query(int what)
 		return false;
 	note_request(&r, "query", NULL, 0);
 	enter_netns(r.dev->netns);
-	expect("to query tcx", 0,
-	       bpf_prog_query_opts(r.dev->ifindex, hook(r.side), &opts));
+	expect("to query a list", 0,
+	       bpf_prog_query_opts(r.dev->ifindex, hook(&r), &opts));
 	enter_netns(home_netns);
 	expect("the number of programs", r.list->n, opts.count);
 	for (i = 0; i < r.list->n; i++) {
@@ -329,7 +337,7 @@ static int update_answer(const struct obj *link, bool replace, int old,
 	return sh->obj[prog].kind == TC ? 0 : -EINVAL;
 }
 
-static bool op_tcx_link_update(int what)
+static bool op_list_link_update(int what)
 {
 	struct handle *h = draw_link(TC), *p = pick(PROG, one_in(8) ? XDP : TC);
 	LIBBPF_OPTS(bpf_link_update_opts, opts);
@@ -345,9 +353,9 @@ static bool op_tcx_link_update(int what)
 		opts.flags = BPF_F_REPLACE;
 	}
 	wanted = update_answer(link, old_fd >= 0, old, p->obj);
-	note("update %s of tcx to %s%s: %d", name(h), name(p),
+	note("update %s of a list to %s%s: %d", name(h), name(p),
 	     old_fd >= 0 ? " replace" : "", wanted);
-	expect("to update a link of tcx", wanted,
+	expect("to update a link of a list", wanted,
 	       bpf_link_update(first_fd(h), first_fd(p), &opts));
 	if (!wanted) {
 		entry_of(link)->prog = p->obj;
@@ -356,7 +364,16 @@ static bool op_tcx_link_update(int what)
 	return true;
 }
 
-static bool op_tcx_link_info(int what)
+/* What the link reports: netkit's peer side is that of the other device. */
+static int ifindex_of(const struct obj *link)
+{
+	if (!link->dev)
+		return 0;
+	return link->hook == BPF_NETKIT_PEER ? link->dev->peer :
+					       link->dev->ifindex;
+}
+
+static bool op_list_link_info(int what)
 {
 	struct handle *h = draw_link(TC);
 	struct bpf_link_info info;
@@ -364,26 +381,26 @@ static bool op_tcx_link_info(int what)
 
 	if (!h)
 		return false;
-	note("%s of tcx?", name(h));
+	note("%s of a list?", name(h));
 	link = obj_of(h);
 	info = read_link(h);
-	expect("the program of tcx", sh->obj[link->prog].id, info.prog_id);
-	expect("the device of tcx", link->dev ? link->dev->ifindex : 0,
+	expect("the program of a listed link", sh->obj[link->prog].id, info.prog_id);
+	expect("the device of a listed link", ifindex_of(link),
 	       info.tcx.ifindex);
-	expect("the side of tcx", hook(link->side), info.tcx.attach_type);
+	expect("the hook of a link", link->hook, info.tcx.attach_type);
 	if (sh->patched && !sh->lied)
-		expect("the link of tcx holds",
+		expect("the listed link holds",
 		       link->dev && entry_of(link)->hold ? BPF_F_HOLD_MAPS : 0,
 		       info.tcx.flags);
 	return true;
 }
 
 const struct op mprog_ops[] = {
-	{ op_tcx_set, 12, PROG },
-	{ op_tcx_set, 8, LINK },
-	{ op_tcx_detach, 5, PROG },
-	{ op_tcx_query, 4, PROG },
-	{ op_tcx_link_update, 8, LINK },
-	{ op_tcx_link_info, 3, LINK },
+	{ op_list_set, 12, PROG },
+	{ op_list_set, 8, LINK },
+	{ op_list_detach, 5, PROG },
+	{ op_list_query, 4, PROG },
+	{ op_list_link_update, 8, LINK },
+	{ op_list_link_info, 3, LINK },
 	{}
 };

@@ -7,7 +7,7 @@
 /* A device whose XDP state is known */
 static struct dev *draw_dev(void)
 {
-	struct dev *dev = &me->dev[draw(DEVS)];
+	struct dev *dev = &me->dev[draw(NETKIT)];
 
 	return dev->alive && !dev->busy ? dev : NULL;
 }
@@ -205,7 +205,7 @@ static bool op_link_create(int what)
 void link_off(struct obj *link, bool late)
 {
 	if (link->dev && link->kind == TC) {
-		tcx_link_off(link, late);
+		mprog_link_off(link, late);
 	} else if (link->dev) {
 		detached(link->dev);
 		link->dev->busy |= late;

@@ -45,15 +45,16 @@
 
 #define HOMES		2		/* veth pairs in the home namespace, */
 #define INSIDE		2		/* one into a namespace of its own, */
-#define NETDEVSIM	3		/* and a netdevsim */
-#define DEVS		4
+#define NETDEVSIM	3		/* a netdevsim, */
+#define NETKIT		4		/* and a netkit pair, for mprog alone */
+#define DEVS		5
 #define BLOCKS		2
 #define SITES		(2 * NETDEVSIM + BLOCKS)
 #define CHAINS		2
 #define PRIOS		2
 #define FILTERS		3		/* handles 1, 2, 3 */
 #define ALL_FILTERS	(SITES * CHAINS * PRIOS * FILTERS)
-#define LISTED		16		/* programs on a side by tcx */
+#define LISTED		16		/* programs on a side by tcx or netkit */
 
 #define ETH_P_PROBE	0x88b6
 #define TAG_MISSED	0x0fff
@@ -97,7 +98,7 @@ struct obj {
 		struct {
 			int prog;
 			struct dev *dev;
-			int side;	/* of tcx */
+			int side, hook;	/* of tcx and netkit */
 			bool busy;	/* as in struct dev */
 		};
 	};
@@ -116,7 +117,7 @@ struct filter {
 	bool hold;
 };
 
-/* What tcx has on one side of a device, in order */
+/* What tcx or netkit has on one side of a device, in order */
 struct entry {
 	int prog, link;		/* link 0: attached without one */
 	bool hold;
@@ -139,7 +140,7 @@ struct dev {
 	int link;
 	bool clsact;
 	int block[2];	/* of ingress and egress, plus 1 */
-	struct list tcx[2];
+	struct list list[2];	/* tcx: ingress, egress; netkit: primary, peer */
 };
 
 struct worker {
@@ -252,7 +253,7 @@ int draw_old(enum kind kind, int cur, int *old);
 struct handle *draw_link(int kind);
 struct bpf_link_info read_link(const struct handle *h);
 void link_off(struct obj *link, bool late);
-void tcx_link_off(const struct obj *link, bool late);
+void mprog_link_off(const struct obj *link, bool late);
 void tc_off(int dev);
 struct mnl_socket *nl_of(const struct dev *dev);
 void talk(const char *what, int wanted, const struct dev *dev,

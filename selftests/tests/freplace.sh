@@ -159,6 +159,90 @@ refs_are()
 	ask refs prog "$entry" map "$jmp" && [[ $answer == *"$1"*"$2" ]]
 }
 
+# come_and_go TARGET PIN: a link that holds, ten times
+come_and_go()
+{
+	local round
+
+	for round in {1..10}; do
+		[[ $(agent hook replace second "$1" "$pins/one/first" hold \
+			"$2") == @(|ok*) ]]
+		rm "$2"
+	done
+}
+
+# Links of one program to four targets, while arrays are bound to it
+case_links_at_once()
+{
+	local i pid pids=()
+
+	add_pair eth0
+	attach_behind xdp one -hb "${object[xdp]}"
+	newest prog entry && entry=$answer
+	newest map jmp && jmp=$answer
+	for i in 1 2 3 4; do
+		defer rm -rf "$pins/target$i" "$pins/link$i"
+		dispatch xdp "${dispatcher[xdp]}" "$pins/target$i" none
+	done
+	for i in 1 2 3 4; do
+		come_and_go "$pins/target$i/dispatcher" "$pins/link$i" &
+		pids+=($!)
+	done
+	defer rm -f "$pins/extra"
+	for i in {1..8}; do
+		bpftool map create "$pins/extra" type prog_array key 4 value 4 \
+			entries 1 name extra
+		bpftool prog bind pinned "$pins/one/first" pinned "$pins/extra"
+		rm "$pins/extra"
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || fail "a link was refused"
+	done
+	until_true "one link is left" refs_are "holds 1" "urefs 1"
+	stays_full "$entry" 2
+	rm -r "$pins"/{one,target?}
+	ask remove eth0
+}
+
+# Each allocation of a link fails once: nothing is held for a link that is
+# refused. S6
+# @long debug
+# @needs jit faults
+case_allocations_fail()
+{
+	local fault result n debug=/sys/kernel/debug request
+
+	echo N | tee $debug/fail{slab,_page_alloc}/ignore-gfp-wait \
+		$debug/{failslab/cache-filter,fail_page_alloc/ignore-gfp-highmem}
+	echo 0 | tee $debug/{failslab,fail_page_alloc}/verbose \
+		$debug/fail_page_alloc/min-order
+	defer rm -rf "$pins"/{target,link}
+	dispatch xdp "${dispatcher[xdp]}" "$pins/target" none
+	add_pair eth0
+	attach_behind xdp one -hb "${object[xdp]}"
+	newest prog entry && entry=$answer
+	newest map jmp && jmp=$answer
+	request=(hook replace second "$pins/target/dispatcher" "$pins/one/first"
+		hold "$pins/link")
+	for ((n = 1; n < 1000; n++)); do
+		ask fail $n "${request[@]}"
+		read -r fault result <<<"$answer"
+		case $result in
+		ok*)
+			until_true "fault $n: $result" refs_are "holds 2" "urefs 2"
+			rm "$pins/link"
+			;;
+		esac
+		until_true "after fault $n: $result" refs_are "holds 1" "urefs 1"
+		[ "$fault" = injected ] || break
+	done
+	expect "the request without a fault" "complete ok" "$fault ${result%% *}"
+	figure "$((n - 1)) faults"
+	[ $n -gt 10 ] || fail "only $((n - 1)) faults"
+	rm -r "$pins"/{one,target}
+	ask remove eth0
+}
+
 # An freplace program cannot sit in its own array, but one that its array has can
 # use the array: the cycle that user references exist to break. It is held only by
 # the link, whose pin is the last thing that is left.

@@ -307,7 +307,7 @@ int pair(char **argv)
 	struct mnl_socket *nl = nl_open();
 	int i;
 
-	nl_must(nl_add_veth(nl, argv[0], 0, argv[1], 0, -1), argv[0]);
+	nl_must(nl_add_pair(nl, "veth", argv[0], 0, argv[1], 0, -1), argv[0]);
 	for (i = 0; i < 2; i++)
 		nl_must(nl_set_up(nl, device_index(argv[i])), argv[i]);
 	return 0;
