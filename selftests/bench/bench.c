@@ -111,8 +111,10 @@ static struct subject make_subject(enum kind kind, int arrays, int slots)
 	}
 	close(target);
 	s.prog = load_jumper(type, "entry", jumps, arrays, XDP_PASS, NULL);
-	for (i = 0; i < WAYS; i++)
-		s.attach[i] = s.detach[i] = -1;
+	for (i = 0; i < WAYS; i++) {
+		s.attach[i] = -1;
+		s.detach[i] = -1;
+	}
 	return s;
 }
 
@@ -219,6 +221,16 @@ static void once(enum kind kind, enum way way, int ifindex, struct subject *s)
 		s->detach[way] = detach;
 }
 
+static void one_round(int kind, int index, struct subject *s)
+{
+	int way, n;
+
+	for (way = 0; way < WAYS; way++)
+		for (n = 0; n < IN_A_ROW; n++)
+			if (way != HELD || kernel_has_holds())
+				once(kind, way, index, s);
+}
+
 /* ---- what is measured ---------------------------------------------------- */
 
 static void bench_attach(const char *dev)
@@ -228,7 +240,7 @@ static void bench_attach(const char *dev)
 		{ 1, LARGE },
 	};
 	struct subject subjects[ARRAY_SIZE(shapes)], *s;
-	int index = device_index(dev), kind, way, round, i, n;
+	int index = device_index(dev), kind, way, round, i;
 
 	for (kind = 0; kind < KINDS; kind++) {
 		for (i = 0; i < (int)ARRAY_SIZE(shapes); i++)
@@ -237,11 +249,7 @@ static void bench_attach(const char *dev)
 		/* in turn, so that what changes in between concerns all of them */
 		for (round = 0; round < ROUNDS; round++)
 			for (i = 0; i < (int)ARRAY_SIZE(shapes); i++)
-				for (way = 0; way < WAYS; way++)
-					for (n = 0; n < IN_A_ROW; n++)
-						if (way != HELD || kernel_has_holds())
-							once(kind, way, index,
-							     &subjects[i]);
+				one_round(kind, index, &subjects[i]);
 		for (i = 0; i < (int)ARRAY_SIZE(shapes); i++) {
 			s = &subjects[i];
 			for (way = 0; way < WAYS; way++)

@@ -70,7 +70,9 @@ static int load(enum bpf_prog_type type, int verdict)
 /* Callers are used to reset these three, and know of nothing else. */
 static void reset(struct bpf_tc_opts *opts)
 {
-	opts->flags = opts->prog_fd = opts->prog_id = 0;
+	opts->flags = 0;
+	opts->prog_fd = 0;
+	opts->prog_id = 0;
 }
 
 /* What every caller does, whatever it was built with: works, and in silence. */
@@ -280,7 +282,8 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		errx(2, "usage: caller DEV {plain|filter|slots OBJECT|pin XDP TC|hold OBJECT|refused TEXT|link TEXT|probe}");
-	ifindex = hook.ifindex = if_nametoindex(argv[1]);
+	ifindex = if_nametoindex(argv[1]);
+	hook.ifindex = ifindex;
 	libbpf_set_print(listen_to);
 #ifdef HOLD_MAPS
 	if (!strcmp(argv[2], "probe")) {

@@ -19,7 +19,8 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		errx(2, "usage: flood DEV");
 	/* two frames each millisecond */
-	targets[0] = targets[1] = device_index(argv[1]);
+	targets[0] = device_index(argv[1]);
+	targets[1] = targets[0];
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);

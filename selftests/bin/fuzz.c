@@ -53,8 +53,10 @@ static const char * const start_names[] = {
 };
 
 /* In the child that sends: fixed numbers, for the messages have them in */
-enum { FD_XDP = 100, FD_XDP2, FD_TC, FD_TC2, FD_MAP, FD_LATE, FD_LINK, FD_END,
-       FD_NEW };
+enum {
+	FD_XDP = 100, FD_XDP2, FD_TC, FD_TC2, FD_MAP, FD_LATE, FD_LINK, FD_END,
+	FD_NEW
+};
 
 struct request {
 	__u64 number;

@@ -42,9 +42,11 @@ static inline int emit(struct code *c, struct bpf_insn insn)
 static inline void emit_load64(struct code *c, int reg, int pseudo, int fd,
 			       int offset)
 {
-	emit(c, (struct bpf_insn){ BPF_LD | BPF_DW | BPF_IMM, reg, pseudo, 0,
-				   fd });
-	emit(c, (struct bpf_insn){ .imm = offset });
+	struct bpf_insn load = { BPF_LD | BPF_DW | BPF_IMM, reg, pseudo, 0, fd };
+	struct bpf_insn upper = { .imm = offset };
+
+	emit(c, load);
+	emit(c, upper);
 }
 
 /* The context is in r6, the slot in r3. */

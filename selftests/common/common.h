@@ -184,6 +184,7 @@ void nl_put_classic(struct nlmsghdr *nlh, __u32 flags, __u32 gen_flags);
 struct nl_nests {
 	struct nlattr *info, *data, *peer;
 };
+
 struct nl_nests nl_begin_pair(struct nlmsghdr *nlh, const char *kind,
 			      int peer_ifindex);
 void nl_end_pair(struct nlmsghdr *nlh, struct nl_nests nests);

@@ -301,7 +301,8 @@ int nl_set_up(struct mnl_socket *nl, int ifindex)
 	struct nlmsghdr *nlh = nl_request(RTM_NEWLINK, 0);
 	struct ifinfomsg *ifi = nl_put_link(nlh, ifindex);
 
-	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
+	ifi->ifi_flags = IFF_UP;
+	ifi->ifi_change = IFF_UP;
 	return nl_talk(nl, nlh, NULL, NULL);
 }
 

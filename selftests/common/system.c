@@ -25,10 +25,11 @@ double now(void)
 
 bool nap(double end, unsigned int ms)
 {
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
 	if (now() > end)
 		return false;
-	nanosleep(&(struct timespec){ .tv_sec = ms / 1000,
-				      .tv_nsec = ms % 1000 * 1000000 }, NULL);
+	nanosleep(&time, NULL);
 	return true;
 }
 

@@ -21,12 +21,12 @@ patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' | sort; }
 # in the kernel: tools/include/uapi is a copy of include/uapi, and a .t of iproute2's test suite is a shell script.
 check_patch()
 {
-	local patch=$1 tree=$2 file root=(--root="$src/linux")
+	local patch=$1 tree=$2 file no_tree=()
 
-	[ "$tree" != iproute2-patched ] || root=(--no-tree)
+	[ "$tree" != iproute2-patched ] || no_tree=(--no-tree)
 	sed -E '/^(diff|---|\+\+\+) /{ s#\b([ab]/)tools/(include/uapi/)#\1\2#g; s#(testsuite/[^ ]*)\.t\b#\1.sh#g }' "$patch" |
-		GIT_DIR=/dev/null/none perl "$src/linux/scripts/checkpatch.pl" --strict --quiet --no-summary --show-types \
-			--ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID "${root[@]}" - ||
+		GIT_DIR=/dev/null/none env -C "$src/linux" perl scripts/checkpatch.pl --strict --quiet --no-summary \
+			--show-types --ignore=MISSING_SIGN_OFF,FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID "${no_tree[@]}" - ||
 		fail "$patch: checkpatch's findings are above"
 	[ "$tree" != iproute2-patched ] || return 0
 	while IFS= read -r file; do
@@ -50,6 +50,23 @@ case_checkpatch()
 		done
 	done
 	figure "$count patches"
+}
+
+# The C files of the tests, without what asks for macros of the kernel, what
+# takes libelf's and libFuzzer's names or LIBBPF_OPTS() for mistakes, and what a
+# test does on purpose (volatile, strncpy, a declaration of libFuzzer's).
+case_checkpatch_of_the_tests()
+{
+	local files
+
+	mapfile -t files < <(find "$top/selftests" -name '*.[ch]' | sort)
+	cd "$src/linux"
+	GIT_DIR=/dev/null/none perl scripts/checkpatch.pl --strict --quiet --no-summary --show-types --max-line-length=125 \
+		--ignore=ARRAY_SIZE,BIT_MACRO,ENOSYS,PREFER_DEFINED_ATTRIBUTE_MACRO,AVOID_EXTERNS,STRNCPY,VOLATILE \
+		--ignore=CAMELCASE,LINE_SPACING,SPACING,EMBEDDED_FUNCTION_NAME,REPEATED_WORD,QUOTED_WHITESPACE_BEFORE_NEWLINE \
+		--ignore=COMPLEX_MACRO,MACRO_ARG_REUSE,MULTISTATEMENT_MACRO_USE_DO_WHILE,TRAILING_SEMICOLON \
+		--ignore=STATIC_CONST_CHAR_ARRAY -f "${files[@]}"
+	figure "${#files[@]} files"
 }
 
 case_cover_letters_count_right()

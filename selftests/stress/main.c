@@ -438,6 +438,7 @@ int main(int argc, char **argv)
 	setup();
 	if (!sh->patched)
 		printf("this kernel has no holds\n");
-	started = told = time(NULL);
+	started = time(NULL);
+	told = started;
 	return run();
 }

@@ -227,6 +227,7 @@ static void new_link(const struct request *r, struct handle *h, int prog,
 static bool op_list_set(int what)
 {
 	struct handle *p = pick(PROG, TC), *link;
+	struct entry entry;
 	struct request r;
 	int at, ret;
 	__u32 said;
@@ -253,8 +254,8 @@ static bool op_list_set(int what)
 		new_link(&r, link, p->obj, ret);
 	if (r.flags & BPF_F_REPLACE)
 		erase(r.list, at);
-	insert(r.list, at, (struct entry){ p->obj, link ? link->obj : 0,
-					   r.hold });
+	entry = (struct entry){ p->obj, link ? link->obj : 0, r.hold };
+	insert(r.list, at, entry);
 	return true;
 }
 

@@ -151,8 +151,10 @@ static bool op_filter_delete(int what)
 
 	if (!draw_site(&s, FILTERS + 1))
 		return false;
-	if (whole)
-		s.pref = s.handle = 0;
+	if (whole) {
+		s.pref = 0;
+		s.handle = 0;
+	}
 	if (s.shared)
 		wanted = -EOPNOTSUPP;
 	else if (s.handle ? !s.filters[s.handle - 1].prog :

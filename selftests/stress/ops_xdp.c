@@ -249,8 +249,10 @@ static bool op_link_update(int what)
 	     old_fd >= 0 ? " replace" : "", wanted);
 	expect("to update a link", wanted,
 	       bpf_link_update(first_fd(h), first_fd(p), &opts));
-	if (!wanted)
-		link->prog = link->dev->prog = p->obj;
+	if (!wanted) {
+		link->prog = p->obj;
+		link->dev->prog = p->obj;
+	}
 	return true;
 }
 

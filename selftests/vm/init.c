@@ -56,7 +56,6 @@ static void die(const char *format, ...)
 	end();
 }
 
-
 static void must_mount(const char *type, const char *at, unsigned long flags, const char *options)
 {
 	if (mount(type, at, type, flags, options))
