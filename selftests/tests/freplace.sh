@@ -238,7 +238,7 @@ case_allocations_fail()
 	done
 	expect "the request without a fault" "complete ok" "$fault ${result%% *}"
 	figure "$((n - 1)) faults"
-	[ $n -gt 10 ] || fail "only $((n - 1)) faults"
+	[ $n -gt 5 ] || fail "only $((n - 1)) faults"
 	rm -r "$pins"/{one,target}
 	ask remove eth0
 }
