@@ -216,7 +216,7 @@ fill() { both $1 map update id "$2" key 0 0 0 0 value "${4:-id}" "$3"; }
 # warned_of ARRAY PROG USER: the update is lost, and USER named
 warned_of()
 {
-	present "attach with hold_maps what uses it: $3" fill bpftool "$1" "$2"
+	present "attach its program with hold_maps: $3" fill bpftool "$1" "$2"
 	until_true "it is lost" no_slots "$1"
 }
 
@@ -285,7 +285,7 @@ case_update_of_unseen()
 	array=$(map_named unseen)
 	prog=$(ids newest prog offload)
 	# shellcheck disable=SC2016 # for that shell
-	present "what uses it: no program yet" unshare -m bash -ec '
+	present "attach its program with hold_maps: no program yet" unshare -m bash -ec '
 		umount /sys/fs/bpf
 		bpftool map update id "$1" key 0 0 0 0 value id "$2" 2>&1
 		' - "$array" "$prog"
@@ -419,9 +419,9 @@ case_map_update_refused()
 	add_pair eth0
 	pinned
 	refused_pins
-	refuses "program type is sched_cls, the array takes xdp" "$pins/of_tc"
+	refuses "program type is sched_cls, the array requires xdp" "$pins/of_tc"
 	# the array is for programs with BPF_XDP, this one has no attach type
-	refuses "program type and JIT are what the array takes" "$pins/of_xdp"
+	refuses "program type and JIT match the array" "$pins/of_xdp"
 	# another EINVAL is not about the program
 	expect_text "update failed: Invalid argument" bpftool map update \
 		pinned "$pins/m/jmp_table" key 0 0 0 0 \
@@ -445,7 +445,7 @@ case_map_update_refuses_devices()
 	bpftool prog load "$objs/offload.bpf.o" "$pins/bound" type xdp \
 		xdpmeta_dev eth0
 	refuses "the program is offloaded to a device" "$pins/off"
-	refuses "program type and JIT are what the array takes" "$pins/bound"
+	refuses "program type and JIT match the array" "$pins/bound"
 	# an array that has not taken one yet, and so has no type
 	bpftool map create "$pins/new" type prog_array key 4 value 4 entries 1 \
 		name new
@@ -484,12 +484,12 @@ case_map_update_refuses_jit()
 	refused_pins
 	array=$(map_named jmp_table)
 	target=$(bpftool -j prog show pinned "$pins/of_xdp" | jq .id)
-	expect "not jited" "Error: update failed: the program is not jited, the \
-array takes those that are" "$(jit_of "$array" "$target" 1 0)"
-	expect "jited" "Error: update failed: the program is jited, the array takes \
-those that are not" "$(jit_of "$array" "$target" 0 1)"
+	expect "not jited" "Error: update failed: the program is not jited, \
+those of the array are" "$(jit_of "$array" "$target" 1 0)"
+	expect "jited" "Error: update failed: the program is jited, those of the \
+array are not" "$(jit_of "$array" "$target" 0 1)"
 	# the control
-	present "JIT are what the array takes" jit_of "$array" "$target" 1 1
+	present "JIT match the array" jit_of "$array" "$target" 1 1
 	rm "$pins/of_xdp" "$pins/of_tc"
 	unpin
 }
