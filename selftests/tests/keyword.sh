@@ -256,9 +256,9 @@ case_refused()
 			obj "$obj" hold-maps hold-maps
 		expect_text 'duplicate "hold-maps"' ip link set dev eth0 xdp \
 			hold-maps obj "$obj" hold-maps
-		expect_text "leaves nothing to hold" ip link set dev eth0 \
+		expect_text "does not support hold-maps" ip link set dev eth0 \
 			xdp off hold-maps
-		expect_text "leaves nothing to hold" ip link set dev eth0 \
+		expect_text "does not support hold-maps" ip link set dev eth0 \
 			xdp hold-maps off
 		expect_text "xdpoffload cannot hold maps" ip link set \
 			dev eth0 xdpoffload obj "$obj" hold-maps
@@ -267,7 +267,7 @@ case_refused()
 		obj=$objs/legacy.tc.bpf.o
 		expect_text 'duplicate "hold-maps"' tc filter add dev eth0 \
 			ingress bpf hold-maps obj "$obj" hold-maps
-		expect_text "goes with object-file" tc filter add dev eth0 \
+		expect_text "requires object-file" tc filter add dev eth0 \
 			ingress bpf bytecode-file /tmp/bytecode hold-maps
 		expect_text "hardware cannot hold maps" tc filter add dev eth0 \
 			ingress bpf hold-maps skip_sw obj "$obj"
@@ -288,9 +288,9 @@ case_refused()
 		absent 'action order' tc actions show action gact
 		expect_text "this command cannot hold maps" ip route add \
 			192.0.2.0/24 dev eth0 encap bpf in obj "$obj" hold-maps
-		expect_text "leaves nothing to hold" ip link set dev eth0 \
+		expect_text "does not support hold-maps" ip link set dev eth0 \
 			xdpgeneric off hold-maps
-		expect_text "leaves nothing to hold" ip link set dev eth0 \
+		expect_text "does not support hold-maps" ip link set dev eth0 \
 			xdp none hold-maps
 	done
 	not_shown_xdp

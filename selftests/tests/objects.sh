@@ -87,7 +87,7 @@ case_several_none_says_so()
 {
 	add_pair eth0
 	load xdpdrv eth0 several.bpf.o 2>/tmp/said
-	grep "loaded the program to attach only" /tmp/said
+	grep "loaded only the program to attach" /tmp/said
 	detach xdpdrv eth0
 }
 

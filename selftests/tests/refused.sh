@@ -144,7 +144,7 @@ case_new_pin_left_out()
 	add_pair eth0
 	ip link set dev eth0 xdpdrv obj "$objs/pinned_beside.bpf.o" \
 		program front 2>/tmp/said
-	grep "loaded the program to attach only" /tmp/said
+	grep "loaded only the program to attach" /tmp/said
 	pins_are ''
 	detach xdpdrv eth0
 }
