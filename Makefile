@@ -71,7 +71,6 @@ $(states) $(lts-states): build/state/%: FORCE | deps
 
 export: | deps ## write the commits in build/src back to the patch folders
 	$(Q)$(scripts)/series.sh export
-	$(Q)$(scripts)/posting.sh covers
 
 # ---- kernels and tools ----------------------------------------------------------------------------------------------
 

@@ -69,19 +69,6 @@ case_checkpatch_of_the_tests()
 	figure "${#files[@]} files"
 }
 
-case_cover_letters_count_right()
-{
-	local one cover count
-
-	for one in $series; do
-		count=$(patches_in "${one%:*}" | wc -l)
-		cover=${one%:*}/cover-letter
-		[ -e "$cover" ] || continue
-		grep -qE "^Subject: \[PATCH [^]]*\b0+/$count\]" "$cover" ||
-			fail "$cover: its subject does not count the $count patches beside it"
-	done
-}
-
 case_apply_and_export_give_every_byte_back() { "$scripts/series.sh" check; }
 
 case_documentation() { "$scripts/docs.sh"; }
