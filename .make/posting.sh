@@ -81,17 +81,19 @@ find_range() {
 }
 
 # cover_id NAME: the Message-Id of the cover letter of that series
-cover_id() { sed -n 's/^Message-Id: <\(.*\)>/\1/Ip;/^$/q' "$out"/*/"$1"/0000-*.patch; }
+cover_id() { sed -n 's/^Message-Id: <\(.*\)>/\1/Ip;/^$/q' "$out"/*/"$1"/0000-*.patch 2>/dev/null; }
 
 # The first line of a cover letter is the subject. git adds the shortlog and the diffstat.
 assemble() {
-	local name=$1 folder=$2 thread=$3 answers=$4 dir=$out/$3/$1 tree range patches commits everybody options=()
+	local name=$1 folder=$2 thread=$3 answers=$4 dir=$out/$3/$1 tree range patches commits everybody cc options=()
 
 	find_range "$folder"
 	[ "$thread" != bpf-next ] || [ ${#patches[@]} -le $most ] ||
 		die "$folder has ${#patches[@]} patches, and the BPF maintainers take $most at most: split it."
 	mapfile -t everybody < <(recipients)
 	[ ${#everybody[@]} -ge 3 ] || die "MAINTAINERS names too few recipients for $folder: ${everybody[*]}"
+	cc=("${everybody[@]:1}")
+	cc=("${cc[@]/#/--cc=}")
 	[ "$answers" = - ] || options+=(--in-reply-to="$(cover_id "$answers")")
 	[ -z "$poster" ] || options+=(--signoff)
 	git -C "$src/$tree" branch -q -f posting "${range#*..}"
@@ -99,7 +101,7 @@ assemble() {
 	sleep 1
 	git -C "$src/$tree" -c branch.posting.description="$(sed "s/@kernel@/$(cover_id 1-kernel || true)/" "$top/$folder/cover-letter")" \
 		format-patch -q --cover-letter --cover-from-description=subject --thread=shallow "${options[@]}" \
-		--subject-prefix="PATCH $thread" --to="${everybody[0]}" "${everybody[@]/#/--cc=}" \
+		--subject-prefix="PATCH $thread" --to="${everybody[0]}" "${cc[@]}" \
 		--diff-algorithm=myers -M --stat=72 -o "$dir" "${range%..*}..posting"
 	git -C "$src/$tree" branch -q -D posting
 	sed -i "s/^From: $nobody\$/From: $author/; s/^${nobody%% <*} (\([0-9]*\)):\$/${author%% <*} (\1):/" "$dir"/*.patch
