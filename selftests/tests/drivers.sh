@@ -105,6 +105,7 @@ case_link()
 # The second slave's peer has frames of more than one buffer, which only the
 # first program knows: the driver of the first slave has taken the second
 # program when that of the second slave refuses it.
+# @needs bond
 case_bond()
 {
 	local first

@@ -89,6 +89,7 @@ ways_out()
 
 case_native_ways_out() { ways_out native drv; }
 case_generic_ways_out() { ways_out generic skb; }
+# @needs bond
 case_bond_ways_out() { ways_out bond drv; }
 
 # The pin of a link is all that is left of user space.

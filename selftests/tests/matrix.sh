@@ -108,6 +108,7 @@ xdp()
 case_xdp_native() { xdp native drv; }
 case_xdp_generic() { xdp generic skb; }
 case_xdp_default() { xdp default none; }
+# @needs bond
 case_xdp_bond() { xdp bond drv; }
 case_xdp_bond_generic() { xdp bond skb; }
 
