@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# build-each.sh kernel|lts|libbpf|iproute2: build that series one patch at a time, as bisecting would. Every patch has to
-# build, and none may bring a warning that the base does not have. What is built, and how:
+# build-each.sh kernel|lts|libbpf|iproute2: build a series one patch at a time, as a bisection would. Each patch must build
+# without warnings that the base does not have.
 #
-#   kernel    with W=1, the objects of the folders that the series changes, in six configurations; sparse and kernel-doc on
-#             the changed files. Instead of a link for each: what is called has to be defined, or called by the base.
+#   kernel    with W=1, the objects in the folders that the series changes, in six configurations; sparse and kernel-doc on
+#             the changed files. Instead of linking, check that each symbol that is called is defined, or called by the base.
 #   lts       the same for the stable kernel, in one configuration
 #   libbpf    libbpf and bpftool
-#   iproute2  everything, with the base's libbpf and without any
+#   iproute2  everything, with the base libbpf and without libbpf
 #
-# It has a source tree of its own in build/each, where build/src is not disturbed; ccache does the second time. What was
-# found good is not built again until the series, the base, a compiler or this script changes.
+# It builds in a source tree of its own in build/each, with ccache. A series that passed is not built again until the series,
+# the base, a compiler or this script changes.
 . "$(dirname "$0")/lib.sh"
 
 series=${1:-} configs='guest nobpf nonet module i386 clang'
@@ -39,19 +39,19 @@ g() { git -C "$work" "$@"; }
 
 # ---- the kernel -----------------------------------------------------------------------------------------------------
 
-# How CONFIG differs from the guest's kernel.
+# How CONFIG differs from the configuration of the guest's kernel.
 config() {
 	arch=x86_64 cc=gcc options=
 	folders=(kernel/workqueue.o kernel/bpf/ arch/x86/net/ net/core/ net/sched/ drivers/net/{bonding,netdevsim}/ drivers/net/veth.o)
 	case $1 in
 	nobpf) options='# CONFIG_BPF_SYSCALL is not set' ;;
 	nonet) options='# CONFIG_NET is not set' folders=(kernel/workqueue.o kernel/bpf/ arch/x86/net/) ;;
-	# which calls snprintf()
+	# It calls snprintf().
 	module) options=$'CONFIG_MODULES=y\nCONFIG_NET_CLS_BPF=m' folders+=(lib/vsprintf.o) ;;
 	i386) arch=i386 options='# CONFIG_BPF_JIT_ALWAYS_ON is not set' ;;
 	clang) cc=clang-$NEW_LLVM ;;
 	esac
-	# which needs both
+	# netkit requires both.
 	case $1 in nobpf | nonet) ;; *) folders+=(drivers/net/netkit.o) ;; esac
 	obj=$work/.build-$1
 }
@@ -61,7 +61,7 @@ kbuild() {
 		KERNELDOC=/dev/null "$@"
 }
 
-# tinyconfig, with the guest's and CONFIG's own options
+# tinyconfig with the guest's options and those of CONFIG
 configure() {
 	local log=$1
 
@@ -72,7 +72,7 @@ configure() {
 		>"$log" 2>&1 || failed "$log"
 }
 
-# What the objects of CONFIG are made of; when it changes, they are made anew.
+# What the objects of CONFIG depend on. They are rebuilt when it changes.
 made_of() {
 	{
 		g rev-parse 'base^{tree}'
@@ -82,7 +82,7 @@ made_of() {
 	} | sha256sum
 }
 
-# The objects of the C files that the series changes, as far as CONFIG builds them.
+# The objects of the C files that the series changes, if CONFIG builds them.
 touched() {
 	local file
 
@@ -93,7 +93,7 @@ touched() {
 	done
 }
 
-# What the objects call that is neither defined in them nor, where a module calls it, exported by them.
+# What the objects call that is neither defined in them nor, for modules, exported by them.
 undefined() (
 	cd "$obj"
 	find "${folders[@]}" -name '*.mod' -exec cat {} + | sort -u >.modules
@@ -104,8 +104,8 @@ undefined() (
 	xargs -r nm -u <.modules | awk '$1 == "U" { print $2 " of a module" }' | sort -u | join -v 1 - .exported
 )
 
-# The guest's kernel is built whole, as far as the folders go. In the other configurations each patch only meets the files
-# that the series changes, which see every header that it changes; the rest, built at the base, is there to be called.
+# In the guest's configuration, all folders are built for each patch. In the other configurations, only the files that the
+# series changes are; they include all headers that it changes. The other files are built once, at the base.
 build_kernel() {
 	local label=$1 name log objects check=1
 
@@ -121,8 +121,8 @@ build_kernel() {
 		objects=$(touched)
 		# shellcheck disable=SC2086 # file names
 		if [ "$name" = guest ]; then
-			# sparse: at the base for all of them, then for what is compiled. Debian 12's does not know
-			# __typeof_unqual__, and kbuild would do without it.
+			# At the base, check all files with sparse, later only those that are compiled. Debian 12's sparse
+			# does not know __typeof_unqual__, and kbuild would skip it.
 			kbuild C=$check CHECK='sparse -D__typeof_unqual__=__typeof__' $objects >>"$log" 2>&1 || failed "$log"
 			! grep -q 'sparse.* is not available' "$log" || die "$what: kbuild rejects this version of sparse: ${log#"$top"/}"
 			kbuild "${folders[@]}" >>"$log" 2>&1 || failed "$log"
@@ -132,21 +132,21 @@ build_kernel() {
 		fi
 		undefined | sed 's/$/ is defined nowhere here/' >>"$log"
 		compare "$label" "$obj" "$log"
-		# Not before: what the compiler said of a base that was not built to its end is not known.
+		# Only now: the warnings of an incomplete base build are not known.
 		[ "$label" != base ] || made_of >"$obj/.for"
 	done
 }
 
 build_lts() { build_kernel "$@"; }
 
-# What W=1 asks for each object, and of headers not at all: asked once, and only of the files that the series changes.
+# W=1 checks C files one by one and no headers. Check all files that the series changes, once.
 kernel_doc() {
 	local files kernel_doc=(python3 tools/docs/kernel-doc)
 
 	cd "$work"
 	[ -e tools/docs/kernel-doc ] || kernel_doc=(perl scripts/kernel-doc)
 	files=$(g diff --name-only base "$last" -- '*.[ch]' ':!tools' ':!samples' | xargs -r ls 2>/dev/null)
-	# shellcheck disable=SC2086 # file names; its status counts the warnings
+	# shellcheck disable=SC2086 # file names; the exit status counts the warnings
 	[ -z "$files" ] || "${kernel_doc[@]}" -Wall -none $files || true
 	cd - >/dev/null
 }
@@ -165,7 +165,7 @@ build_libbpf() {
 	compare "$1" "$obj" "$log"
 }
 
-# Its Makefiles know nothing of changed headers: each build is a new one.
+# Its Makefiles do not track header dependencies: always build from scratch.
 build_iproute2() {
 	local with log
 
@@ -183,7 +183,7 @@ build_iproute2() {
 	done
 }
 
-# ---- what is common -------------------------------------------------------------------------------------------------
+# ---- for all series -------------------------------------------------------------------------------------------------
 
 failed() {
 	say
@@ -193,7 +193,7 @@ failed() {
 	die "$what does not build: ${1#"$top"/}"
 }
 
-# Warnings without the line, which moves.
+# Warnings without line numbers, which patches change.
 findings() {
 	sed -nE -e 's#^(\.\./)*([^ :]+):[0-9]+(:[0-9]+)?: ((warning|error): .*)#\2: \4#p' \
 		-e 's#^[Ww]arning: (\.\./)*([^ :]+):[0-9]+ (.*)#\2: warning: \3#p' \
@@ -201,8 +201,8 @@ findings() {
 		-e '/ is defined nowhere here$/p' "$1" | sort -u
 }
 
-# compare LABEL DIR LOG: what LOG complains of and the base did not, fails. What the base complains of is collected in
-# DIR: a second build says it only of what it compiles again.
+# compare LABEL DIR LOG: fail if LOG has warnings that the base does not have. Those of the base are accumulated in DIR,
+# because an incremental build only repeats the warnings of what it compiles.
 compare() {
 	local seen=$2/.findings new
 
@@ -216,7 +216,7 @@ compare() {
 	[ -z "$new" ] || die "$what adds warnings, see ${3#"$top"/}:"$'\n'"$new"
 }
 
-# A tree of its own, that borrows the objects of the one in build/src.
+# A separate tree, which shares the objects of the one in build/src.
 borrow() {
 	[ "$(cat "$work/.git/objects/info/alternates" 2>/dev/null)" = "$(git -C "$origin" rev-parse --path-format=absolute --git-common-dir)/objects" ] &&
 		g cat-file -e "$base^{commit}" 2>/dev/null && [ "$(g rev-parse base)" = "$base" ] && return
@@ -241,7 +241,7 @@ state=$({
 	cat "$0" "$top"/selftests/vm/{common,x86}.config
 } | sha256sum)
 if [ "$(cat "$good" 2>/dev/null)" = "$state" ]; then
-	say "  each patch of $series: ${#commits[@]} were built before without new warnings"
+	say "  $series: all ${#commits[@]} patches were built before, without new warnings"
 	exit
 fi
 rm -f "$good"

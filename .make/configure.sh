@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# configure.sh all|last SRC OBJ FRAGMENT...: put tinyconfig with these fragments into OBJ/.config, merged by the kernel's own
-# merge_config.sh. Fails if an option of all fragments, or of the last one, does not come out as requested. ARCH and CC are
-# the kernel's.
+# configure.sh all|last SRC OBJ FRAGMENT...: write tinyconfig with these fragments to OBJ/.config, merged by the kernel's
+# merge_config.sh. Fails if an option of all fragments, or of the last one, does not get the requested value. ARCH and CC are
+# used as in a kernel build.
 . "$(dirname "$0")/lib.sh"
 
 src=$2 obj=$3 checked=("${@:4}")

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# deps.sh [GOAL...]: have everything that the build and the guests need, and what those goals need on top of it. Says what
-# is missing and what for, and installs it from Debian: as root, or through sudo. Quiet and quick where nothing is missing.
+# deps.sh [GOAL...]: check that everything that the build, the guests and these goals need is installed. Says what is missing
+# and why it is needed, and installs it from Debian, as root or with sudo. Quick and silent if nothing is missing.
 . "$(dirname "$0")/lib.sh"
 
-# What tells that it is there: a command, a header (as /path under /usr/include), a file. Package. What it is for.
+# How to find it: a command, a header (as /path under /usr/include), or a file. Package. What it is for.
 needs='
 gcc                        gcc               the kernel and the tools
 /stdio.h                   libc6-dev         the kernel and the tools
@@ -116,7 +116,7 @@ if [ ${#packages[@]} -gt 0 ]; then
 	fi
 	log=$build/log/deps.log
 	mkdir -p "$build/log"
-	# dpkg lets only one in
+	# dpkg runs only once at a time
 	exec 7>"$build/log/.deps.lock"
 	flock 7
 	say "installing: ${packages[*]}"
@@ -132,7 +132,7 @@ if [ ${#packages[@]} -gt 0 ]; then
 	done
 fi
 
-# at_least TOOL VERSION MINIMUM: old tools fail late and without saying why.
+# at_least TOOL VERSION MINIMUM: old tools fail late and with misleading messages.
 at_least() {
 	[ "$(printf '%s\n' "$3" "$2" | sort -V | head -n 1)" = "$3" ] ||
 		die "$1 is version $2, but $3 or newer is required: install the one of Debian 12 or newer."

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# docs.sh: what the tools for the kernel's documentation say of the patched tree and did not say of the base: Sphinx on
-# Documentation/bpf, kernel-doc on each file that the series changes; and the netlink specs that it changes against
-# their schema, and as C. Quick where the tree is the one of the last time.
+# docs.sh: report new findings, compared with the base, of the kernel's documentation tools: Sphinx on Documentation/bpf,
+# kernel-doc on each file that the series changes. Validate the netlink specs that it changes, and compile the C code that is
+# generated from them. Quick if the tree has not changed.
 . "$(dirname "$0")/lib.sh"
 
 src=$build/src
@@ -18,7 +18,7 @@ bad=0
 export PYTHONDONTWRITEBYTECODE=1
 mapfile -t changed < <(git -C "$src/linux-patched" diff --name-only base)
 
-# sphinx TREE: its warnings, with no line numbers and no path in them
+# sphinx TREE: its warnings, without line numbers and paths
 sphinx() {
 	local log=$build/log/docs-$1.log
 
@@ -43,7 +43,7 @@ kernel_doc() {
 	done | sort -u
 }
 
-# news WHAT COMMAND: what COMMAND says of the patched tree only
+# news WHAT COMMAND: the lines that COMMAND prints only for the patched tree
 news() {
 	local what=$1 new; shift
 
@@ -53,7 +53,7 @@ news() {
 	[ -z "$new" ] || { say "$what:" "$new"; bad=1; }
 }
 
-# The spec is right by its schema, and C that is made from it compiles.
+# The spec matches its schema, and the C code that is generated from it compiles.
 check_spec() {
 	local name made gen tree=$src/linux-patched
 

@@ -1,11 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]|iproute2-deb: print the path of that Debian source, downloaded
-# first where the cache has none: of the kernels also the configurations, of the other two also the packaging, and of
-# iproute2 the package that Debian makes of it.
+# fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]|iproute2-deb: print the path of this Debian source (-config: the
+# configurations, -debian: the packaging, -deb: Debian's binary package), which is downloaded if it is not in the cache.
 #
-# Runs without root, and reads and changes nothing of the system's apt state: lists and cache are private, under build/.
-# The mirror is the one that the system's own apt configuration names for Debian itself, with the suite of versions.mk.
+# Runs without root and does not use the system's apt state: lists and cache are private, under build/. The mirror is the one
+# for Debian in the system's apt configuration, with the suite from versions.mk.
 . "$(dirname "$0")/lib.sh"
 
 case ${1:-} in
@@ -34,7 +33,7 @@ lts-config)
 	file="linux-config-${LTS_SERIES}_*_amd64.deb"
 	get=(download "linux-config-$LTS_SERIES") ;;
 iproute2-debian)
-	# Some mirrors have the sources of a release without its packaging: an older one can be adapted.
+	# Some mirrors have the sources of a release without its packaging. Older packaging can be adapted.
 	what="Debian's packaging of iproute2" suite="$IPROUTE2_SUITE $IPROUTE2_OLDER_SUITES" list=deb-src
 	instead="add a mirror that has it to the apt configuration"
 	file="iproute2_*.debian.tar.xz"
@@ -52,7 +51,7 @@ libbpf-debian)
 *) die "usage: fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]|iproute2-deb" ;;
 esac
 
-# The newest cached file, if any: downloads arrive there whole or not at all.
+# The newest cached file, if any. Downloads are moved there only when they are complete.
 cached() { find "$cache" -maxdepth 1 -name "$file" 2>/dev/null | sort -V | tail -n 1 | grep .; }
 cached && exit
 

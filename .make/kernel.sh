@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# kernel.sh NAME: build the kernel base, patched, debug, kcsan or lts for the emulator, or um-base, um or um-debug, which
-# are ordinary programs of the host (user-mode Linux), and put it at build/boot/NAME without its debug information.
+# kernel.sh NAME: build a kernel for the emulator (base, patched, debug, kcsan or lts) or for user-mode Linux (um-base, um or
+# um-debug), which is an ordinary program of the host. Install it as build/boot/NAME, without debug information.
 #
-# The objects are in .build-NAME inside the source tree (build/kernel/NAME leads there), because kbuild then calls the
-# compiler with relative paths only: every kernel of every clone shares what ccache holds.
+# The objects are in .build-NAME inside the source tree, and build/kernel/NAME links to it: kbuild then only passes relative
+# paths to the compiler, so that all kernels and clones share the ccache.
 . "$(dirname "$0")/lib.sh"
 
 name=${1:-}
@@ -28,10 +28,10 @@ ln -sfn "../src/$tree/.build-$name" "$build/kernel/$name"
 exec 8>"$obj/.lock"
 flock 8
 
-# What would make two builds of one source differ, in their bytes or for ccache.
+# Without these, two builds of one source would differ, in their bytes or for ccache.
 export KBUILD_BUILD_TIMESTAMP='Sat Jan  1 00:00:00 UTC 2000' KBUILD_BUILD_USER=hold-maps KBUILD_BUILD_HOST=guest
 export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$src CCACHE_MAXSIZE=3G
-# kbuild lists every header in its .d files: ccache need not run the preprocessor for that.
+# kbuild lists all headers in its .d files, so ccache does not have to run the preprocessor.
 export CCACHE_SLOPPINESS=time_macros,locale CCACHE_DEPEND=1
 
 kbuild() {

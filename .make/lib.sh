@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the scripts beside it: where things are, versions.mk as shell variables, how to speak and to fail.
+# Sourced by the other scripts: paths, versions.mk as shell variables, messages and errors.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -14,7 +14,7 @@ eval "$(sed -n 's/^\([A-Z0-9_]*\) := \(.*\)$/\1="\2"/p' "$top/versions.mk")"
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# 'make -n' runs what a recipe marks with '+', for the sake of the job server: it must only say what it would do.
+# 'make -n' also runs recipes that are marked with '+' for the job server: they must only print what they would do.
 dry_run() {
 	local flags=${MAKEFLAGS:-}
 
@@ -22,7 +22,7 @@ dry_run() {
 	[[ $flags != -* && $flags == *n* ]]
 }
 
-# room DIR GIGABYTES WHAT: is there that much space where DIR is?
+# room DIR GIGABYTES WHAT: fail if the file system of DIR lacks space
 room() {
 	local free
 
@@ -33,7 +33,7 @@ room() {
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# Mirrors, best first: print-uris needs no network. Only Debian's own archive has -updates beside the release.
+# Mirrors, best first, without network access. Only Debian's own archive has -updates beside the release.
 mirrors() {
 	local names uris
 

@@ -1,25 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The patch series and the git trees that they live in. build/src holds
+# The patch series and the git trees that hold them. build/src contains
 #
-#   linux             pristine, one baseline commit        iproute2             the same
+#   linux             base, one commit                       iproute2             the same
 #   linux-patched     a worktree: + kernel-patches/{,links/} iproute2-patched     a worktree: + iproute2-patches/*/
 #   libbpf-patched    a worktree: + libbpf-patches/*/
-#   lts               Debian's stable kernel, pristine      lts-patched          a worktree: + kernel-patches/6.12/
+#   lts               Debian's stable kernel, base           lts-patched          a worktree: + kernel-patches/6.12/
 #
-# usage: series.sh sync TREE   have TREE unpacked and its series applied; note in build/state/TREE what it now holds
-#        series.sh export      write what is committed in the worktrees back to the series
-#        series.sh check       apply, export, compare: every byte of every series must come back
-#        series.sh port        write kernel-patches/6.12 from the series for the newer kernel; see the file differ there
-#        series.sh saved       fail if a worktree holds work that no series has
-#        series.sh folders     print "FOLDER TREE" of each series, in the order in which they are applied
+# usage: series.sh sync TREE   unpack TREE and apply its series if needed; write its state to build/state/TREE
+#        series.sh export      write the commits in the worktrees back to the series
+#        series.sh check       apply and export each series, and require that the result is byte for byte the same
+#        series.sh port        write kernel-patches/6.12 from the series for the newer kernel; see the file 'differ' there
+#        series.sh saved       fail if a worktree has work that is not exported
+#        series.sh folders     print "FOLDER TREE" for each series, in the order in which they are applied
 #
-# In the worktree a git note of the ref "series" says to which folder a commit belongs; without one, to that of the commit
-# before it. 'git notes --ref=series add -f -m FOLDER COMMIT' begins a series there. Text between a patch's '---' and its
-# diffstat is lost. A cover letter (cover-letter) is neither applied nor touched.
+# In the worktrees a git note under the ref "series" names the folder of a commit; a commit without a note belongs to the
+# folder of its parent. 'git notes --ref=series add -f -m FOLDER COMMIT' starts a series there. Text between the '---' of a
+# patch and its diffstat is lost. A cover letter (cover-letter) is neither applied nor changed.
 . "$(dirname "$0")/lib.sh"
 
-# Neither the user's git configuration nor the clock may change a byte of what is written.
+# The patches must not depend on the user's git configuration or the clock.
 unset "${!GIT_@}"
 has_identity=$(git config user.email || true)
 export LC_ALL=C TZ=UTC GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2
@@ -51,7 +51,8 @@ folder_of() {
 	esac
 }
 
-# Those of a tree's series, in the order in which they are applied: the folder itself, if it has patches, and what is in it
+# The folders of a tree's series, in the order in which they are applied: the main folder, if it has patches, and its
+# subfolders
 folders_of() {
 	local folder found
 
@@ -69,7 +70,7 @@ g() { git -C "$src/$1" "${@:2}"; }
 
 # ---- baseline -------------------------------------------------------------------------------------------------------
 
-# missing_in REPO DIR: the first file that such a source must have and DIR has not
+# missing_in REPO DIR: the first file that DIR lacks and that this source must have
 missing_in() {
 	local file marks
 
@@ -89,7 +90,7 @@ version_in() {
 	esac
 }
 
-# The user's own source tree, if one was given.
+# The user's own source tree, if KERNEL_SRC or IPROUTE2_SRC is set.
 own_of() {
 	local own var
 
@@ -99,8 +100,8 @@ own_of() {
 	realpath -qe "$own" || die "$var=$own does not exist."
 }
 
-# What the baseline is made from, in one line: when it changes, the baseline is made again.
-# Without KERNEL_SRC or IPROUTE2_SRC, whatever is there stays.
+# The origin of the baseline, in one line. When it changes, the baseline is recreated. Without KERNEL_SRC or IPROUTE2_SRC, an
+# existing baseline stays.
 origin_of() {
 	local own
 
@@ -112,7 +113,7 @@ origin_of() {
 	fi
 }
 
-# unpack REPO DIR: a copy of the source into DIR
+# unpack REPO DIR: copy the source to DIR
 unpack() {
 	local repo=$1 dir=$2 own missing file
 
@@ -140,11 +141,11 @@ unpack() {
 	fi
 	missing=$(missing_in "$repo" "$dir")
 	[ -z "$missing" ] || die "the source of $repo has no $missing: is it the right one?"
-	# Debian's packaging has git ignore whatever is new in the tree: that would hide the new files of a patch.
+	# Debian's packaging makes git ignore all new files, which would hide those of a patch.
 	sed -i '/^# Debian packaging: ignore everything/,$d' "$dir/.gitignore"
 }
 
-# The baseline: unpacked beside its place, committed, and moved there when it is whole.
+# Create the baseline: unpack it in a temporary folder, commit, and move it to its place when it is complete.
 baseline() {
 	local repo=$1 new=$src/.$1.new old=$src/.$1.old origin have want tree trees=()
 
@@ -179,7 +180,7 @@ baseline() {
 	case $repo in linux) want=$KERNEL_VERSION ;; lts) want=$LTS_VERSION ;; iproute2) want=$IPROUTE2_VERSION ;; esac
 	[ "$have" = "$want" ] || say "notice: the source of $repo is version $have; the series is based on $want."
 
-	# A source to which a series does not apply is not taken, and nothing of the one before is given up for it.
+	# A source to which a series does not apply is rejected, and the previous one stays.
 	for tree in $worktrees; do
 		if [ "$(repo_of "$tree")" != "$repo" ]; then continue; fi
 		saved "$tree"
@@ -197,7 +198,7 @@ baseline() {
 
 # ---- apply ----------------------------------------------------------------------------------------------------------
 
-# What the series of TREE is, by content: baseline and patches.
+# A hash of TREE's series: baseline and patches.
 want_of() {
 	local patch
 
@@ -210,9 +211,9 @@ want_of() {
 	} | sha256sum | cut -d ' ' -f 1
 }
 
-# am TREE REPO_DIR NOTES: apply the series of TREE to the baseline in REPO_DIR, in a worktree that has only the files
-# that it touches and goes again; print the commit. NOTES is in front of the names of the notes' refs. Other patches than
-# those of the series can be given; where they do not fit, the change is merged.
+# am TREE REPO_DIR NOTES [PATCH...]: apply TREE's series, or these patches, to the baseline in REPO_DIR, in a temporary
+# worktree that only has the files that they touch; print the commit. NOTES is the prefix of the notes' refs. A patch that
+# does not apply is merged.
 am() {
 	local tree=$1 repo=$2 notes=$3 work=$src/.$1.am log=$src/.$1.log patch file patches=("${@:4}") merge=()
 
@@ -245,7 +246,7 @@ apply() {
 	local tree=$1 repo stamp=$src/.$1.applied want commit
 
 	repo=$(repo_of "$tree")
-	# Worktrees know each other by absolute paths: a clone that was moved needs them mended.
+	# Worktrees refer to each other by absolute paths, which must be repaired when the clone is moved.
 	if [ -d "$src/$tree" ] && ! g "$tree" rev-parse -q HEAD >/dev/null 2>&1; then
 		g "$repo" worktree repair "$src/$tree" >/dev/null
 	fi
@@ -272,7 +273,7 @@ apply() {
 	applied "$tree"
 }
 
-# Note that TREE is what the series holds.
+# Record that TREE and its series are the same.
 applied() {
 	local stamp=$src/.$1.applied
 
@@ -281,7 +282,7 @@ applied() {
 	want_of "$1" >"$stamp/want"
 }
 
-# Fail where TREE has commits, notes or edits that the series, as it was last applied or exported, does not.
+# Fail if TREE has commits, notes or edits since its series was last applied or exported.
 saved() {
 	local tree=$1 tmp=$src/.$1.now
 
@@ -299,7 +300,7 @@ saved() {
 
 # ---- export ---------------------------------------------------------------------------------------------------------
 
-# as_files TREE COMMIT NOTES DIR: base..COMMIT as the folders of TREE's series, under DIR
+# as_files TREE COMMIT NOTES DIR: write base..COMMIT to DIR, in the folders of TREE's series
 as_files() {
 	local tree=$1 to=$2 notes=$3 dir=$4 from=base folder='' now commit first
 
@@ -317,7 +318,7 @@ as_files() {
 	write_patches "$tree" "$from..$to" "$dir/${folder:-$first}"
 }
 
-# write_patches TREE RANGE DIR: the commits as patch files, the same bytes for everyone
+# write_patches TREE RANGE DIR: write the commits as patch files, byte for byte the same for everyone
 write_patches() {
 	local tree=$1 range=$2 dir=$3
 
@@ -328,7 +329,7 @@ write_patches() {
 		--subject-prefix="$(prefix_of "$tree")" -o "$dir" "$range"
 }
 
-# replace DIR FOLDER: the patches of a series by those in DIR
+# replace DIR FOLDER: replace the patches of FOLDER by those in DIR
 replace() {
 	local patch name
 
@@ -383,8 +384,8 @@ check() {
 
 # ---- Debian's stable kernel -----------------------------------------------------------------------------------------
 
-# Its series as it follows from the one for the newer kernel, into DIR: each patch is merged into the older source, but for
-# those that $lts_folder/differ names, which are taken from $lts_folder or left out.
+# Write the stable kernel's series to DIR: each patch for the newer kernel is merged into the older source, except for those
+# that $lts_folder/differ lists, which are taken from $lts_folder or left out.
 ported() {
 	local dir=$1 patch name how of now commit patches=()
 
@@ -418,7 +419,7 @@ port() {
 	rm -rf "$tmp"
 }
 
-# What port would write is what is there.
+# Fail if port would change anything.
 check_port() {
 	local tmp=$build/port status=0
 
@@ -452,7 +453,7 @@ case ${1:-}:${2:-} in
 sync:linux | sync:linux-patched | sync:libbpf-patched | sync:lts | sync:lts-patched | sync:iproute2 | sync:iproute2-patched) sync_tree "$2" ;;
 export:)
 	for tree in $worktrees; do
-		# Whoever has not asked for the stable kernel has nothing of it to export.
+		# There is nothing to export if the stable kernel was never built.
 		if [ "$tree" = lts-patched ] && [ ! -d "$src/lts-patched" ]; then continue; fi
 		sync_tree "$tree"
 		export_series "$tree"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # standalone.sh DIR: commit the library part of libbpf-patches in DIR, a git repository with the source of standalone libbpf,
-# and print the symbols that it adds, one a line, as debian/libbpf1.symbols has them.
+# and print the symbols that it adds, one per line, in the format of debian/libbpf1.symbols.
 #
-# The headers of the kernel are in another folder there than in the kernel, so git am is told of two places. What the
-# patches export is in a version that this release does not have, and gets one of its own: no later library of Debian's
-# can be taken for one that has it.
+# The UAPI headers are in another folder than in the kernel tree, so git am gets two locations. The new symbols get a version
+# of their own: in libbpf.map they are in one that this release does not have, and a later library of Debian's must not
+# satisfy dependencies on them.
 . "$(dirname "$0")/lib.sh"
 
 version=LIBBPF_HOLD_MAPS

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# step.sh NAME COMMAND...: run one long step of a build with its output in build/log/NAME.log, and show that it moves:
-# one line that counts on a terminal, a line now and then elsewhere. Where it fails, show why. V=1 shows all output.
+# step.sh NAME COMMAND...: run a long step of a build with its output in build/log/NAME.log, and show progress: one line that
+# is updated on a terminal, otherwise one line every 20 seconds. On failure, show the errors. V=1 shows all output.
 . "$(dirname "$0")/lib.sh"
 
 name=$1

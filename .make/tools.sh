@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# tools.sh libbpf|bpftool|iproute2 NAME: build that part of the user space from the stock (NAME is base) or the patched
+# tools.sh libbpf|bpftool|iproute2 NAME: build that part of the user space from the base tree (NAME is base) or the patched
 # tree (NAME is patched).
 #
 #   build/libbpf/NAME/usr/{include,lib64}    libbpf.a and its headers
 #   build/tools/NAME/{ip,tc,bpftool}         linked with that libbpf.a
-#   build/tools/NAME-nolibbpf/{ip,tc}        the other outcome of ./configure: only the built-in loader
-#   build/tools/NAME-asan/{ip,tc,bpftool}    with AddressSanitizer, which finds leaks too
+#   build/tools/NAME-nolibbpf/{ip,tc}        configured without libbpf: only the built-in loader
+#   build/tools/NAME-asan/{ip,tc,bpftool}    with AddressSanitizer, which also finds leaks
 #
 # The objects are in build/obj/: no source tree is written to.
 . "$(dirname "$0")/lib.sh"
@@ -32,7 +32,7 @@ flock 8
 export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$build
 [[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
 
-# put FILE...: into the tools folder, each whole or not at all
+# put FILE...: copy each file atomically to the tools folder
 put() {
 	local file
 
@@ -47,11 +47,11 @@ libbpf)
 	rm -rf "$libbpf" "$libbpf.new"
 	make "${jobs[@]}" -C "$kernel/tools/lib/bpf" CC='ccache gcc' OUTPUT="$obj/" DESTDIR="$libbpf.new" prefix=/usr \
 		install_lib install_headers install_pkgconfig
-	# install keeps the time of the object, which make must not take for older than its source
+	# install preserves the time of the object, so make could take it for older than its source
 	touch "$libbpf.new/usr/lib64/libbpf.a"
 	mv "$libbpf.new" "$libbpf" ;;
 bpftool)
-	# Any vmlinux with BTF does for the skeletons, with which bpftool names the processes that hold an object.
+	# Any vmlinux with BTF will do for the skeletons, by which bpftool finds the processes that have an object open.
 	for btf in $kernels; do
 		if [ -e "$build/kernel/$btf/vmlinux" ]; then break; fi
 	done
@@ -59,7 +59,7 @@ bpftool)
 		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/$btf/vmlinux"
 	put "$obj/bpftool" ;;
 iproute2)
-	# Its build is in its own tree and knows nothing of changed headers: a fresh copy each time, and ccache.
+	# It builds in its own tree and does not track header dependencies: use a fresh copy each time, with ccache.
 	rm -rf "$obj"
 	mkdir -p "$obj"
 	git -C "$iproute2" ls-files -z | tar -C "$iproute2" --null -T - -c | tar -x -C "$obj"
