@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""fields.py OBJECT STOCK OURS: change each field of its ELF header and of its section headers in turn, and tell which of
-these objects the tool STOCK attaches to eth0 and the tool OURS does not."""
+"""fields.py OBJECT BASE PATCHED: change each field of the ELF header and the section headers of OBJECT in turn, and print
+which of these objects the tool BASE attaches to eth0 and the tool PATCHED does not."""
 import re
 import struct
 import subprocess
@@ -18,7 +18,7 @@ SECTION = [
 
 
 def changed(data):
-    """By name, the object with one field changed: each to zero, to one more, and to all ones."""
+    """By name, the object with one field changed: to zero, to its value plus one, and to all ones."""
     start, = struct.unpack_from('<Q', data, 40)
     sections, = struct.unpack_from('<H', data, 60)
     fields = HEADER + [(f'section {i} {name}', start + 64 * i + at, size)
@@ -31,11 +31,11 @@ def changed(data):
 
 
 def attach(tool, files):
-    """For each file None, or why it was not attached. As many as possible by one process: ip ends at some errors."""
+    """For each file None, or why it was not attached. One process handles as many as possible: ip exits on some errors."""
     reasons = []
     while len(reasons) < len(files):
         todo = files[len(reasons):]
-        # the second of two lines fails, and tells that the first one is over
+        # the second of two lines fails, which shows that the first one was executed
         lines = ''.join(f'link set dev eth0 xdpdrv obj {file}\nlink show dev nothing\n' for file in todo)
         ran = subprocess.run([tool, '-force', '-batch', '-'], input=lines, stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True, errors='replace', check=False)
@@ -58,14 +58,14 @@ def main():
             files.append(f'{folder}/{i}.o')
             with open(files[-1], 'wb') as file:
                 file.write(data)
-        stock, ours = (attach(tool, files) for tool in tools)
-    bad = [f'{name}: {why}' for name, before, why in zip(objects, stock, ours)
+        base, patched = (attach(tool, files) for tool in tools)
+    bad = [f'{name}: {why}' for name, before, why in zip(objects, base, patched)
            if why and (before is None or 'killed' in why)]
-    print(f'# {len(objects)} objects: the stock tool loads {stock.count(None)}, of these ours',
-          f'{sum(a is None and b is None for a, b in zip(stock, ours))}, and {ours.count(None)} in all')
+    print(f'# {len(objects)} objects: the base tool loads {base.count(None)}, the patched one',
+          f'{sum(a is None and b is None for a, b in zip(base, patched))} of these and {patched.count(None)} in all')
     print(*bad, sep='\n')
-    # a test in which nothing loads, or all of it does, tests nothing
-    return bool(bad) or not 100 < stock.count(None) < len(objects)
+    # a test in which no object loads, or all do, tests nothing
+    return bool(bad) or not 100 < base.count(None) < len(objects)
 
 
 sys.exit(main())

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-functions.py BASE PATCHED: compare the machine code of two builds of
-the kernel, function by function. BASE and PATCHED are two folders of objects,
-or two objects. Prints a line for each function of each object,
+functions.py BASE PATCHED: compare the machine code of two kernel builds,
+function by function. BASE and PATCHED are two folders of objects, or two
+objects. Prints a line for each function of each object,
 
     VERDICT OBJECT FUNCTION
 
 where VERDICT is
     same     the same instructions, with the same targets and constants
-    moved    the same but for numbers of lines of the source, in warnings
+    moved    the same except for source line numbers in warnings
     changed  anything else
     added    only in PATCHED
     gone     only in BASE
 
-Addresses do not count. What an instruction refers to is compared by name, by
+Addresses are ignored. What an instruction refers to is compared by name, by
 text (strings) or by content (constants, the targets of a jump table).
 """
 import bisect
@@ -102,7 +102,7 @@ class Object:
                         yield section, sym
 
     def image(self):
-        """All that is loaded, in a form that is equal for equal objects."""
+        """All loaded content, in a form that is equal for equal objects."""
         return [(s.name, s.data, [
                     (off, type, sym.name or sym.section.name, add)
                     for off, (type, sym, add) in sorted(s.relocs.items())],
@@ -110,7 +110,7 @@ class Object:
                 for s in self.sections if s.flags & SHF_ALLOC]
 
     def target(self, section, offset):
-        """What is at OFFSET of SECTION, without saying where it is."""
+        """What is at OFFSET of SECTION, without its address."""
         at = bisect.bisect_right(section.starts, offset) - 1
         while at >= 0:
             sym = section.symbols[at]
@@ -120,7 +120,7 @@ class Object:
                 break
             at -= 1
         if section.name == "__bug_table":
-            # struct bug_entry: of the line, which moves, nothing is said
+            # struct bug_entry: ignore the line number, which patches change
             return "bug " + section.data[offset + 14:offset + 16].hex() + \
                 "".join(" " + self.target(sym.section, sym.value + add)
                         for _, sym, add in map(
@@ -135,8 +135,8 @@ class Object:
                 break
             table.append(self.target(sym.section, sym.value + add))
         if table:
-            # where it ends is not known: another table may come next, of
-            # another function
+            # The end of the table is unknown: the table of another function may
+            # follow.
             owner = table[0].split("+")[0]
             return "table " + " ".join(
                 t for t in table if t.split("+")[0] == owner)
@@ -144,7 +144,7 @@ class Object:
         return f"{section.name} {content.hex()}"
 
     def code(self):
-        """{(section, address): instruction} as objdump reads it"""
+        """{(section, address): instruction}, as disassembled by objdump"""
         out = subprocess.run(
             ["objdump", "-d", "-z", "-w", "--no-show-raw-insn", self.path],
             check=True, capture_output=True, text=True).stdout
@@ -211,7 +211,8 @@ def text_at(data, offset):
 
 
 def unnumbered(name):
-    """The compiler numbers static variables and clones, BTF_ID() its lists."""
+    """Strip the numbers that the compiler adds to static variables and clones,
+    and BTF_ID() to its lists."""
     return re.sub(r"(?:\.|(?<=__))\d+$", "", name)
 
 
@@ -236,7 +237,7 @@ def moved_lines(base, patched):
 
 
 def only_moved(base, patched, lines):
-    """Do they differ in nothing but the numbers of lines?"""
+    """Do they differ only in line numbers?"""
     number = re.compile(r"0x[0-9a-f]+")
     return len(base) == len(patched) and all(
         number.sub("N", one) == number.sub("N", other) and
@@ -255,8 +256,8 @@ def compare(name, base, patched):
     with open(base, "rb") as f:
         bits = f.read(5)[-1:]
     if bits != b"\x02":
-        # 16 and 32 bits, for booting: not looked into, but for the debug
-        # information, which says in which folder they were built
+        # 16-bit and 32-bit boot code: compare it as a whole, without the debug
+        # information, which has the build folder
         print("same" if stripped(base) == stripped(patched) else "changed", name, "-")
         return
     base, patched = Object(base), Object(patched)
@@ -287,7 +288,7 @@ def objects(top):
         if folder == top:
             folders[:] = set(folders) - {"tools", "scripts", "source", "usr"}
         for file in files:
-            # what is linked from others would come twice
+            # linked objects would repeat the objects that they are made of
             command = os.path.join(folder, f".{file}.cmd")
             if file.endswith(".o") and os.path.exists(command):
                 with open(command) as f:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced behind testing.sh: a device whose driver does as it is told
+# Sourced after testing.sh: a netdevsim device whose driver can be told to
+# reject XDP programs
 
-# The switches of its driver, once it is there
+# The driver's switches, when the device exists
 # shellcheck disable=SC2034
 simfs=/sys/kernel/debug/netdevsim/netdevsim7/ports/0
 
-# add_netdevsim: sets sim, its name
+# add_netdevsim: adds the device and sets sim to its name
 add_netdevsim()
 {
 	echo "7 1" >/sys/bus/netdevsim/new_device
@@ -16,12 +17,13 @@ add_netdevsim()
 	sim=$(ls /sys/bus/netdevsim/devices/netdevsim7/net)
 }
 
-# add_driver: likewise, and sets accept, the switch with which its driver refuses
-# XDP programs
+# add_driver: the same, and sets accept to the switch that makes the driver
+# reject XDP programs
 add_driver()
 {
 	add_netdevsim
 	accept=$simfs/bpf_xdpdrv_accept
-	# a device that goes while its driver refuses is upstream's WARN_ON()
+	# removing a device while its driver rejects programs triggers an
+	# upstream WARN_ON()
 	defer eval "echo Y >$accept"
 }

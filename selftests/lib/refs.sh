@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2154
-# Sourced behind testing.sh: two loaded programs and their reference counts, as
-# the agent reads them in the kernel's memory, that is without taking a user
-# reference to see with.
+# Sourced after testing.sh: two loaded programs and their reference counts. The
+# agent reads the counts in kernel memory, without taking a user reference.
 
 # newest {map|prog} NAME: sets answer
 newest() { ask ids newest "$@"; }
 
-# load_two WHERE: two programs, pinned as "entry" and "other". The loader of
-# the first one stays, so that nothing but a test can change what it counts.
-# That of the other one is gone, and its array was emptied.
+# load_two WHERE: load two programs, pinned as "entry" and "other". The loader
+# of the first one keeps running, so that only the test changes its counts. The
+# loader of the other one has exited, and its array was cleared.
 load_two()
 {
 	defer rm -f "$pins/entry" "$pins/other"
@@ -19,8 +18,8 @@ load_two()
 	start_loader "$1" -p "$pins/entry" --
 	newest prog entry && entry=$answer
 	newest map jmp && jmp=$answer
-	# until the work that empties it has given its reference to it back
-	until_true "the array of the other program is emptied" is_idle
+	# until the work that clears it has dropped its reference
+	until_true "the array of the other program is cleared" is_idle
 	counts=$answer
 }
 
@@ -43,11 +42,11 @@ get_state()
 	state="${word[5]} ${word[13]} ${word[19]} ${word[27]}"
 }
 
-# want HOLDS [OTHER_HOLDS]: sets wanted to what the state has to be with so many,
-# beside the loader
+# want HOLDS [OTHER_HOLDS]: sets wanted to the state with this many holds and
+# the loader
 want() { wanted="$1 $((1 + $1)) ${2:-0} ${2:-0}"; }
 
-# held WHAT HOLDS [OTHER_HOLDS]: so many attachments hold the programs
+# held WHAT HOLDS [OTHER_HOLDS]: the programs have this many holds
 held()
 {
 	want "${@:2}"
@@ -55,7 +54,7 @@ held()
 	expect "$1: holds, urefs, and the other's" "$wanted" "$state"
 }
 
-# comes_to WHAT HOLDS [OTHER_HOLDS]: the same, a little later
+# comes_to WHAT HOLDS [OTHER_HOLDS]: the same, before the deadline
 comes_to()
 {
 	want "${@:2}"
@@ -64,6 +63,6 @@ comes_to()
 
 is_state() { get_state && [ "$state" = "$1" ]; }
 
-# back WHAT: all counts become what they were before anything was attached
-back() { until_true "$1: all references are given back" is_back; }
+# back WHAT: all counts are what they were before anything was attached
+back() { until_true "$1: all references are dropped" is_back; }
 is_back() { count_all && [ "$answer" = "$counts" ]; }

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced by each test, in the guest (KERNEL=host: on the host, with what is
-# left of this there). A test is a file with functions named
+# Sourced by each test, in the guest (KERNEL=host: on the host, where only the
+# helpers that need no guest work). A test is a file with functions named
 # case_*; run_cases, its last line, runs them in the order of the file and
 # reports in KTAP.
 #
 #            peer0  <-- veth -->  eth0
 #   sends frames to eth0          where programs are attached
 #
-# A case runs with errexit in a subshell, starts without any BPF object, and
-# has to leave none: "ids none" and a look at the kernel's log are part of its
-# verdict. What it acquires it gives back with "defer" on the next line.
+# A case runs in a subshell with errexit. It starts without any BPF object and
+# must leave none: "ids none" and a check of the kernel log are part of its
+# verdict. "defer" on the next line releases what the case acquires.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 ksft=$top/build/src/linux/tools/testing/selftests
@@ -18,8 +18,8 @@ objs=$top/build/selftests
 # shellcheck disable=SC2034 # for the tests
 pins=/sys/fs/bpf
 if [[ ${KERNEL:-host} != @(host|um*) ]]; then
-	# In the guest's memory: each file that is opened in the host's is a
-	# question to the host, and a loader opens many.
+	# In the guest's memory: each open of a file on the host is a request to
+	# the host, and a loader opens many files.
 	near=/run/near
 	[ -d $near ] || {
 		rm -rf $near.new
@@ -31,7 +31,7 @@ if [[ ${KERNEL:-host} != @(host|um*) ]]; then
 	PATH=$near/tools:$PATH
 fi
 PATH=$objs:$PATH
-export DEADLINE=${DEADLINE:-10} # seconds, for whatever is waited for
+export DEADLINE=${DEADLINE:-10} # seconds, for each wait
 [[ ${KERNEL:-} != @(*debug|kcsan) ]] || DEADLINE=60
 
 # shellcheck disable=SC1091
@@ -42,8 +42,8 @@ fail()
 	exit 1
 }
 
-# progress TEXT...: how far a case is that takes long, once a minute, on the
-# screen and not in its log
+# progress TEXT...: show the progress of a long case on the screen, once a
+# minute, and not in its log
 progress()
 {
 	: "${told:=$SECONDS}"
@@ -58,7 +58,7 @@ expect()
 	[ "$2" = "$3" ] || fail "$1: expected '$2', saw '$3'"
 }
 
-# expect_text TEXT COMMAND...: COMMAND fails and prints TEXT
+# expect_text TEXT COMMAND...: COMMAND must fail and print TEXT
 expect_text()
 {
 	local text=$1 out; shift
@@ -67,7 +67,7 @@ expect_text()
 	[[ $out == *"$text"* ]] || fail "'$*' said '$out', expected '$text'"
 }
 
-# absent TEXT COMMAND...: COMMAND succeeds and does not print TEXT
+# absent TEXT COMMAND...: COMMAND must succeed and not print TEXT
 absent()
 {
 	local text=$1 out; shift
@@ -76,8 +76,8 @@ absent()
 	[[ $out != *"$text"* ]] || fail "'$*' said '$out', with '$text'"
 }
 
-# present PATTERN COMMAND...: COMMAND succeeds, and a line that it prints contains
-# that; * is any text
+# present PATTERN COMMAND...: COMMAND must succeed, and a line that it prints
+# must contain PATTERN, where * is any text
 present()
 {
 	local nl=$'\n' out
@@ -89,20 +89,20 @@ present()
 		fail "'$*' said '$out', without '$pattern'"
 }
 
-# until_true WHAT COMMAND...: COMMAND succeeds before the deadline
+# until_true WHAT COMMAND...: COMMAND must succeed before the deadline
 until_true()
 {
 	local what=$1 end=$((SECONDS + DEADLINE)); shift
 
 	until "$@" >/dev/null; do
 		[ $SECONDS -le $end ] || fail "$what: not within $DEADLINE s"
-		# 10 ms, without a process: the agent has nothing to say
+		# sleep for 10 ms without a process: the agent sends nothing
 		[ -z "${agent_pid:-}" ] || read -r -t 0.01 -u "$from_agent" || :
 	done
 }
 
-# defer COMMAND...: at the end of the case, the last one first. It has no say in
-# the verdict.
+# defer COMMAND...: run COMMAND at the end of the case, last one first. Its
+# status does not affect the verdict.
 deferred=()
 defer() { deferred+=("${*@Q}"); }
 
@@ -116,24 +116,24 @@ defer_scopes_cleanup()
 	deferred=()
 }
 
-# figure TEXT...: to be shown with the case although it passes
+# figure TEXT...: show TEXT with the case even if it passes
 figure() { echo "# $*"; }
 
 # ---- the agent ---------------------------------------------------------------
 
-# One process answers the short questions of a whole test, see
-# bin/agent/agent.c: starting one for each takes most of a case's time.
+# One agent process answers all short requests of a test, see bin/agent/agent.c.
+# To start a process for each would take most of the time.
 start_agent()
 {
 	answers=/run/agent.$$
 	coproc AGENT { exec agent serve $answers; }
 	# shellcheck disable=SC2153
 	agent_pid=$AGENT_PID
-	# those of a coproc are not there in the subshell of a case
+	# a coproc's own descriptors are not available in the subshell of a case
 	exec {to_agent}>&"${AGENT[1]}" {from_agent}<&"${AGENT[0]}"
 }
 
-# The case fails. The next one has a new agent, because "ids none" comes between.
+# The case fails. The next one has a new agent, started by its "ids none".
 no_answer()
 {
 	kill -KILL "$agent_pid" 2>/dev/null || :
@@ -144,7 +144,7 @@ no_answer()
 	return 1
 }
 
-# ask REQUEST...: sets answer. Fails as the request does, and then shows it.
+# ask REQUEST...: sets answer. Prints it and fails if the request fails.
 ask()
 {
 	local -
@@ -156,7 +156,7 @@ ask()
 	while read -r -t $((DEADLINE + 10)) -u "$from_agent"; do
 		IFS= read -r -d '' answer <"$answers" || :
 		status=${answer##*"= $tag "}
-		# or the end of an answer that nobody waited for
+		# or it is the end of an answer that was not read
 		[ "$status" != "$answer" ] || continue
 		answer=${answer%"= $tag $status"}
 		answer=${answer%$'\n'}
@@ -167,21 +167,22 @@ ask()
 	no_answer "did not answer within $((DEADLINE + 10)) s, or died: $*"
 }
 
-# says WANTED REQUEST...: that is the answer
+# says WANTED REQUEST...: WANTED must be the answer
 says()
 {
 	ask "${@:2}"
 	expect "the answer to ${*:2}" "$1" "$answer"
 }
 
-# says_error NAME REQUEST...: the first word of the answer, which may explain
+# says_error NAME REQUEST...: NAME must be the first word of the answer, which
+# may be followed by an explanation
 says_error()
 {
 	ask "${@:2}"
 	expect "the answer to ${*:2}" "$1" "${answer%% *}"
 }
 
-# ids ...: the same request, printed. "ids none" waits.
+# ids ...: print the answer to the same request. "ids none" waits.
 ids()
 {
 	kill -0 "$agent_pid" 2>/dev/null || [ $BASHPID != $$ ] || start_agent
@@ -191,7 +192,7 @@ ids()
 
 # ---- devices ----------------------------------------------------------------
 
-# add_pair ethN: with peerN at the other end
+# add_pair ethN: add it with the peer peerN
 add_pair()
 {
 	local dev=$1 peer=${1/eth/peer}
@@ -200,7 +201,7 @@ add_pair()
 	defer ask remove "$dev"
 }
 
-# add_netkit ethN: the primary device, and peerN
+# add_netkit ethN: add it as a primary device, with the peer peerN
 add_netkit()
 {
 	local dev
@@ -212,7 +213,7 @@ add_netkit()
 	done
 }
 
-# bond7, with the slaves eth0 and eth1
+# Adds bond7 with the slaves eth0 and eth1
 add_bond()
 {
 	local slave
@@ -230,7 +231,7 @@ add_bond()
 
 # ---- programs ---------------------------------------------------------------
 
-# What the helpers attach WHERE
+# The object that the helpers attach at WHERE
 declare -A object_for=(
 	[xdp]=$objs/xdp.bpf.o [xdpgeneric]=$objs/xdp.bpf.o
 	[xdpdrv]=$objs/xdp.bpf.o [xdpoffload]=$objs/xdp.bpf.o
@@ -238,7 +239,7 @@ declare -A object_for=(
 	[tcx_ingress]=$objs/tc.bpf.o
 )
 
-# attach_tool WHERE DEV [hold-maps]: as a user of ip and tc does it
+# attach_tool WHERE DEV [hold-maps]: attach by ip or tc
 attach_tool()
 {
 	local where=$1 dev=$2; shift 2
@@ -248,7 +249,7 @@ attach_tool()
 		ip link set dev "$dev" "$where" obj "${object_for[$where]}" "$@"
 		;;
 	*)
-		# which may be there
+		# it may exist
 		tc qdisc add dev "$dev" clsact 2>/dev/null || :
 		tc filter replace dev "$dev" "$where" prio 1 handle 1 bpf da \
 			obj "${object_for[$where]}" "$@"
@@ -256,14 +257,14 @@ attach_tool()
 	esac
 }
 
-# attach_lib WHERE DEV [hold-maps]: through libbpf, in a loader that is killed
+# attach_lib WHERE DEV [hold-maps]: attach by libbpf, in a loader that is killed
 attach_lib()
 {
 	start_loader "$1" "${3:+-h}" -b -- "$2"
 	kill_loader
 }
 
-# start_loader WHERE OPTION... -- DEV...: a loader that stays
+# start_loader WHERE OPTION... -- DEV...: start a loader that keeps running
 start_loader()
 {
 	local where=$1 options=() fd; shift
@@ -288,7 +289,7 @@ kill_loader()
 	wait "$loader" || :
 }
 
-# start_stall PIN: a reader of the program's map ids that never gets them
+# start_stall PIN: start a reader of the program's map ids that blocks forever
 start_stall()
 {
 	local fd
@@ -322,37 +323,37 @@ show()
 	esac
 }
 
-# prog_id WHERE DEV: the program that is attached there, or nothing
+# prog_id WHERE DEV: print the id of the attached program, or nothing
 prog_id() { ids on "$2" "$1"; }
 
 # ---- what is loaded ---------------------------------------------------------
 
-# The newest map or entry program of that name
+# Prints the id of the newest map or entry program with that name
 map_named() { ids newest map "$1"; }
 entry_id() { ids newest prog entry; }
 
-# no_prog ID: it is freed
+# no_prog ID: the program is freed
 no_prog()
 {
 	ask ids || return
 	[[ $'\n'$answer != *$'\n'"prog $1 "* ]]
 }
 
-# no_slots MAP: it has no program
+# no_slots MAP: the array has no program
 no_slots() { ask ids slots "$1" && [ "$answer" = 0 ]; }
 
-# nothing_on DEV: the end of an XDP link is a work, also when its pin was the
-# last of it
+# nothing_on DEV: no XDP program is attached. A work detaches an XDP link, even
+# if its last reference was a pin.
 nothing_on() { ask ids on "$1" xdp && [ -z "$answer" ]; }
 
-# has_filled SLOTS PROG: in all prog arrays that it uses
+# has_filled SLOTS PROG: the prog arrays that PROG uses have SLOTS entries
 has_filled()
 {
 	ask ids filled "$2"
 	expect "filled slots of program $2" "$1" "$answer"
 }
 
-# filled_on SLOTS WHERE DEV: likewise, of what is attached
+# filled_on SLOTS WHERE DEV: the same for the program attached there
 filled_on()
 {
 	ask ids on "$3" "$2"
@@ -361,7 +362,7 @@ filled_on()
 
 emptied() { ask ids filled "$1" && [ "$answer" = 0 ]; }
 
-# stays_full PROG SLOTS: what it uses keeps as many
+# stays_full PROG SLOTS: the arrays of PROG still have SLOTS entries
 stays_full()
 {
 	settle
@@ -373,11 +374,11 @@ stays_full()
 # counters PROG_ID: entered, missed, hit, deep_missed, deep_hit
 counters() { ids counts "$1"; }
 
-# seen_by PROG_ID COUNT: so many entered
+# seen_by PROG_ID COUNT: PROG_ID was entered at least COUNT times
 seen_by() { ask ids counts "$1" && [ "${answer%% *}" -ge "$2" ]; }
 
-# traffic WHERE DEV [COUNT]: sets answer to what COUNT frames, sent so that a
-# program attached at WHERE sees them, added to its counters
+# traffic WHERE DEV [COUNT]: send COUNT frames to a program attached at WHERE.
+# Sets answer to what they add to its counters.
 traffic()
 {
 	local from=$2
@@ -387,7 +388,7 @@ traffic()
 	ask traffic "$answer" "$from" "${3:-10}"
 }
 
-# counts_are WHERE DEV COUNTERS: what ten frames add
+# counts_are WHERE DEV COUNTERS: ten frames must add COUNTERS
 counts_are()
 {
 	traffic "$1" "$2"
@@ -398,12 +399,12 @@ counts_are()
 tail_calls_hit() { counts_are "$1" "$2" "10 0 10 0 10"; }
 tail_calls_miss() { counts_are "$1" "$2" "10 10 0 0 0"; }
 
-# What PROG_ID answers to a frame; for the objects of progs/arrays.h
+# Prints what PROG_ID returns for a frame; for the objects of progs/arrays.h
 verdict() { ids verdict "$1"; }
 
-# The kernel empties arrays in a worker, of the CPU that put the last uref.
-# Before "nothing was emptied" is believed, see one emptied on each CPU whose
-# loader exited later.
+# The kernel clears arrays in a worker of the CPU that dropped the last uref. To
+# check that nothing was cleared, first wait until other arrays are cleared
+# whose loaders exited later on each CPU.
 settle() { ask settle; }
 
 [ "${KERNEL:-host}" = host ] || start_agent
@@ -412,9 +413,9 @@ settle() { ask settle; }
 
 complaints='WARNING|BUG|Oops|INFO: |possible |memory leaks|refcount|general protection'
 
-# The kernel's log, from the first process on: user-mode Linux enqueues an RCU
-# callback on a CPU that is still starting, which lockdep reports, on the base
-# kernel as well. Races that KCSAN reports are for last-look to judge.
+# The kernel log from the first process on. Before that, user-mode Linux queues
+# an RCU callback on a CPU that is still starting, which lockdep reports, on the
+# base kernel as well. last-look checks the races that KCSAN reports.
 kernel_log()
 {
 	dmesg | awk '
@@ -427,7 +428,7 @@ kernel_log()
 		}'
 }
 
-# Whatever the kernel said of itself since the case began
+# What the kernel complained about since the case began
 kernel_complaints()
 {
 	kernel_log | awk -v mark="=== $1" -v complaints="$complaints" '
@@ -441,8 +442,8 @@ kernel_complaints()
 		}'
 }
 
-# What kmemleak finds of all that is older than 5 seconds, which is the age that
-# it wants: an object counts as leaked when two scans do not see it.
+# What kmemleak finds. It only reports objects that are older than 5 seconds and
+# that two scans did not find referenced.
 kmemleak_finds()
 {
 	local leaks=/sys/kernel/debug/kmemleak
@@ -454,7 +455,7 @@ kmemleak_finds()
 	head -c 8000 $leaks
 }
 
-# Not to be called in a condition, which would switch errexit off in the case.
+# Must not be called in a condition, which would disable errexit in the case.
 run_case()
 {
 	local mark="$1 $RANDOM$RANDOM" status
@@ -474,8 +475,8 @@ run_case()
 	return "$status"
 }
 
-# run_cases [CASE...]: those, or all of the file. Each is named with the rules
-# that the file's header cites.
+# run_cases [CASE...]: run these, or all cases of the file. Their names are
+# reported with the rules in the file's first comment.
 run_cases()
 {
 	local name rules log status
@@ -498,7 +499,7 @@ run_cases()
 			grep '^# ' "$log"
 			ktap_test_pass "$name: ${case#case_}"
 		else
-			# the trace, but for what functions do inside $( )
+			# the trace, without that of functions inside $( )
 			grep -v '^++' "$log" | sed 's/^/# /' | tail -n 60
 			ktap_test_fail "$name: ${case#case_}"
 		fi

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced behind testing.sh: the kernel's own tool for its netlink specs, with
+# Sourced after testing.sh: the kernel's own tool for its netlink specs, with
 # the program that is pinned as "entry"
 
-SPECS=linux-patched # whose: linux is the base
+SPECS=linux-patched # the specs of this tree; linux is the base
 
 # ynl SPEC OPTION...
 ynl()
@@ -26,7 +26,7 @@ set_xdp()
 		\"xdp\": {\"fd\": 9, \"flags\": $2}}"
 }
 
-# set_tc DEV FLAGS: add it as ingress filter, or replace that
+# set_tc DEV FLAGS: add or replace it as an ingress filter
 set_tc()
 {
 	ynl tc --do newtfilter --create --json "{\"ifindex\": $(index "$1"),

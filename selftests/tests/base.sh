@@ -132,7 +132,7 @@ dies_with_loader()
 {
 	add_pair eth0
 	attach_tool "$1" eth0
-	until_true "the array is emptied" emptied "$(prog_id "$1" eth0)"
+	until_true "the array is cleared" emptied "$(prog_id "$1" eth0)"
 	tail_calls_miss "$1" eth0
 	detach "$1" eth0
 }

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @build build/tools/base/bpftool
-# bpftool: attach with hold_maps, bind, show it as text and as JSON, answer who
-# keeps an array full, whether the kernel can hold, and what an update of an
-# array needs. S8, S11, S12, S15, U4
+# bpftool: attach with hold_maps, bind, text and JSON output, which users keep
+# an array from being cleared, whether the kernel can hold, and what an update
+# of an array needs. S8, S11, S12, S15, U4
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
-# pinned: the entry program and all maps, as a loader leaves them
+# pinned: pin the entry program and all maps, as a loader does
 pinned()
 {
 	defer rm -rf "$pins/p" "$pins/m"
@@ -19,7 +19,7 @@ pinned()
 
 unpin() { rm -r "$pins/p" "$pins/m"; }
 
-# as_json TEXT COMMAND...: what COMMAND -j prints is JSON, and has TEXT
+# as_json TEXT COMMAND...: COMMAND -j must print JSON that contains TEXT
 as_json()
 {
 	local text=$1 out; shift
@@ -39,7 +39,7 @@ attached_by_bpftool()
 	absent hold_maps bpftool net show dev eth0
 	absent hold_maps bpftool -j net show dev eth0
 	unpin
-	until_true "the array is emptied without the option" emptied "$prog"
+	until_true "the array is cleared without the option" emptied "$prog"
 	bpftool net detach "$1" dev eth0
 	ids none
 
@@ -91,7 +91,7 @@ case_net_attach_refuses()
 	unpin
 }
 
-# A warning of the kernel reaches who uses bpftool.
+# bpftool prints the kernel's warning.
 case_net_attach_warns()
 {
 	local prog array out
@@ -100,7 +100,7 @@ case_net_attach_warns()
 	pinned
 	array=$(map_named jmp_table)
 	rm -r "$pins/m"
-	until_true "the array is emptied" emptied "$prog"
+	until_true "the array is cleared" emptied "$prog"
 	out=$(bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 \
 		hold_maps 2>&1)
 	[[ $out == *"map id $array"* ]] || fail "no warning: $out"
@@ -138,13 +138,13 @@ case_link_shows()
 	unpin
 	settle
 	has_filled 2 "$prog"
-	# a link without a device holds nothing
+	# a link without a device has no hold
 	ip link del eth0
 	absent hold_maps bpftool link show
 	rm "$pins/link"
 }
 
-# The arrays of tail-called programs live if they are bound, and otherwise not.
+# The arrays of tail-called programs are only held if they are bound.
 bound()
 {
 	local prog
@@ -155,7 +155,7 @@ bound()
 		type xdp
 	prog=$(entry_id)
 	if [ "$1" = bind ]; then
-		# before and after the attach, and by all kinds of names
+		# before and after the attach, by all kinds of names
 		bpftool prog bind pinned "$pins/p/entry" pinned "$pins/m/second"
 		bpftool prog bind name entry name first
 	fi
@@ -204,42 +204,44 @@ case_prog_bind_refuses()
 	unpin
 }
 
-# Messages are on the standard error.
+# Messages are on standard error.
 both() { "$@" 2>&1; }
 
 lost='update will be lost' base=$top/build/tools/base/bpftool
 
 # shellcheck disable=SC2086 # words
-# fill BPFTOOL ARRAY PROG: by its id, as somebody does who has no more of the array
+# fill BPFTOOL ARRAY PROG: update ARRAY by its id, like a user without a
+# reference to it
 fill() { both $1 map update id "$2" key 0 0 0 0 value "${4:-id}" "$3"; }
 
-# warned_of ARRAY PROG USER: the update is lost, and USER named
+# warned_of ARRAY PROG USER: a warning says that the update is lost, and names
+# USER
 warned_of()
 {
 	present "attach its program with hold_maps: $3" fill bpftool "$1" "$2"
 	until_true "it is lost" no_slots "$1"
 }
 
-# not_warned_of ARRAY PROG: the update of an empty array stays
+# not_warned_of ARRAY PROG: an update of an empty array is not lost
 not_warned_of()
 {
 	says 0 ids slots "$1"
 	absent "$lost" fill bpftool "$1" "$2"
 	settle
 	says 1 ids slots "$1"
-	# the control: what the unpatched one says of the same
+	# the control: the base bpftool has no such warning
 	present "$lost" fill "$base" "$1" "$2"
 }
 
-# emptied_array: sets array and target, a program that it takes; pinned is the
-# one that uses it
+# emptied_array: sets array to a cleared array and target to a program for it;
+# pinned is the program that uses it
 emptied_array()
 {
 	pinned
 	array=$(map_named jmp_table)
 	target=$(ids newest prog verdict_hit)
 	rm -r "$pins/m"
-	until_true "the array is emptied" emptied "$prog"
+	until_true "the array is cleared" emptied "$prog"
 }
 
 case_update_of_pinned()
@@ -262,7 +264,7 @@ case_update_of_unused()
 
 	emptied_array
 	warned_of "$array" "$target" "prog $prog"
-	# a name is no better, of which the unpatched one says nothing
+	# the same by a name; the base bpftool has no message about that
 	present "$lost" fill bpftool "$array" verdict_hit name
 	until_true "it is lost" no_slots "$array"
 	absent "$lost" fill "$base" "$array" verdict_hit name
@@ -273,7 +275,7 @@ case_update_of_unused()
 	rm -r "$pins/p"
 }
 
-# One that no program uses, and whose pin bpftool does not see
+# No program uses the array, and bpftool does not see its pin
 case_update_of_unseen()
 {
 	local array prog
@@ -328,7 +330,7 @@ case_update_with_link()
 	rm -r "$pins/p"
 }
 
-# warned_of_filter QDISC PARENT...: it is attached there
+# warned_of_filter QDISC PARENT...: warns of a program that is attached there
 warned_of_filter()
 {
 	local prog array qdisc=$1 filter; shift
@@ -342,9 +344,9 @@ warned_of_filter()
 	prog=$(entry_id)
 	array=$(map_named jmp)
 	kill_loader
-	until_true "the array is emptied" emptied "$prog"
+	until_true "the array is cleared" emptied "$prog"
 	"${filter[@]}"
-	# it takes the program that uses it as well
+	# a program that uses the array can be its target as well
 	warned_of "$array" "$prog" "prog $prog on eth0"
 	"${filter[@]}" hold-maps
 	not_warned_of "$array" "$prog"
@@ -353,11 +355,11 @@ warned_of_filter()
 }
 
 case_update_with_filter() { warned_of_filter clsact egress; }
-# which is found in another way
+# it is found in another way
 case_update_with_filter_of_qdisc() { warned_of_filter ingress parent ffff:; }
 
-# What is in another network namespace is not found, but an array that is not empty
-# shows that something keeps it.
+# A program in another network namespace is not found, but an array that is not
+# empty shows that it has a user reference.
 case_update_elsewhere()
 {
 	local array target
@@ -373,7 +375,7 @@ case_update_elsewhere()
 	ip netns del elsewhere
 }
 
-# bpftool finds processes by an iterator.
+# bpftool finds processes with a BPF iterator.
 # @all patched
 # @needs tracing
 case_update_of_open()
@@ -389,7 +391,7 @@ case_update_of_open()
 	kill_loader
 }
 
-# refuses TEXT FILE: an update with that pinned program, in words
+# refuses TEXT FILE: an update with that pinned program fails with TEXT
 refuses()
 {
 	local update=(map update pinned "$pins/m/jmp_table" key 0 0 0 0 value
@@ -404,7 +406,7 @@ refuses()
 
 as_json_fails() { expect_text "\"error\":\"update failed: $1" bpftool -j "${@:2}"; }
 
-# refused_pins: a program of each type, which the array does not take
+# refused_pins: pin a program of each type that the array rejects
 refused_pins()
 {
 	defer rm -f "$pins/of_xdp" "$pins/of_tc"
@@ -430,8 +432,8 @@ case_map_update_refused()
 	unpin
 }
 
-# A program that a device runs, and one that is bound to a device, of which the
-# kernel does not tell
+# A program that a device runs, and one that is bound to a device, which the
+# kernel does not report
 case_map_update_refuses_devices()
 {
 	local prog sim
@@ -457,12 +459,12 @@ case_map_update_refuses_devices()
 	unpin
 }
 
-# jit_of ARRAY PROG ARRAY_JITED PROG_JITED: what bpftool says if the kernel reports
-# these. No kernel here has both kinds of programs: it is built with the JIT
-# always on, or has none.
+# jit_of ARRAY PROG ARRAY_JITED PROG_JITED: what bpftool prints if the kernel
+# reports these. No kernel here has both kinds of programs: the JIT is always on
+# or missing.
 jit_of()
 {
-	# shellcheck disable=SC2016 # for that shell
+	# shellcheck disable=SC2016 # for the other shell
 	unshare -m bash -ec '
 		mkdir -p /run/reports/self/fdinfo
 		for fd in {3..9}; do
@@ -513,22 +515,22 @@ case_feature_probe()
 	done
 	# the control
 	absent hold_maps "$base" feature probe kernel
-	# who may not ask is not told that it is not available
+	# without privileges it does not say that the feature is not available
 	out=$(setpriv --reuid 65534 --regid 65534 --clear-groups \
 		bpftool feature probe kernel unprivileged | grep -A 20 misc)
 	absent "NOT available" grep hold_maps <<<"$out"
 	absent XDP grep hold_maps <<<"$out"
 }
 
-# answer_of ARRAY: run the commands of docs/who-holds.md as they stand there
+# answer_of ARRAY: run the commands of docs/who-holds.md unchanged
 answer_of()
 {
 	local script
 
 	script=$(sed -n 's/^    //p' "$top/docs/who-holds.md" |
 		sed "s/^ARRAY=.*/ARRAY=$1/")
-	[[ $script == ARRAY=$1$'\n'* ]] || fail "no commands in the document"
-	# the last grep may well find nothing
+	[[ $script == ARRAY=$1$'\n'* ]] || fail "the document has no commands"
+	# the last grep may find nothing
 	bash -c "$script" || :
 }
 
@@ -543,7 +545,7 @@ case_who_holds()
 	array=$(map_named jmp_table)
 	out=$(answer_of "$array")
 	[[ $out == *"pinned $pins/m/jmp_table"* ]] || fail "not the pin: $out"
-	[[ $out != *hold_maps* ]] || fail "nothing holds: $out"
+	[[ $out != *hold_maps* ]] || fail "there is no hold: $out"
 
 	bpftool net attach xdpgeneric pinned "$pins/p/jump" dev eth0 hold_maps
 	says ok link create "$pins/p/jump" drv,hold eth1 "$pins/link"
@@ -559,7 +561,7 @@ case_who_holds()
 	bpftool net detach xdpgeneric dev eth0
 }
 
-# bpftool finds processes by an iterator.
+# bpftool finds processes with a BPF iterator.
 # @all patched
 # @needs tracing
 case_who_holds_a_process()
@@ -576,7 +578,7 @@ case_who_holds_a_filter()
 {
 	add_pair eth0
 	attach_tool ingress eth0 hold-maps
-	# bound by tc: the entry program does not use it
+	# tc bound it: the entry program does not use it
 	answer_of "$(map_named jmp_deep)" | grep "clsact/ingress .* hold_maps"
 	detach ingress eth0
 }
@@ -596,7 +598,7 @@ case_who_holds_elsewhere()
 	ip netns del elsewhere
 }
 
-# complete WORD...: what the shell would offer for the last one
+# complete_words WORD...: what the shell offers as completion of the last one
 complete_words()
 {
 	bash -c '

@@ -65,7 +65,7 @@ case_refused_is_emptied()
 	says_error EOPNOTSUPP xdp "$sim" "$pins/one" drv,hold
 	has_filled 2 "$(entry_id)"
 	kill_loader
-	until_true "the refused program's arrays are emptied" \
+	until_true "the refused program's arrays are cleared" \
 		emptied "$(entry_id)"
 	rm "$pins/one"
 }

@@ -230,7 +230,7 @@ case_tc_echo()
 	bpftool prog loadall "$objs/table.tc.bpf.o" "$pins/p" \
 		type classifier
 	array=$(map_named jmp_table)
-	until_true "the array is emptied" no_slots "$array"
+	until_true "the array is cleared" no_slots "$array"
 	out=$(tc -echo filter add dev eth0 ingress bpf da \
 		pinned "$pins/p/jump" hold-maps 2>&1)
 	[[ $out == *"map id $array"* ]] || fail "no warning: $out"

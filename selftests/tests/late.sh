@@ -79,7 +79,7 @@ case_bind_without_hold()
 	rm "$pins/entry"
 	filled_on 2 xdpdrv eth0
 	kill_loader
-	until_true "both arrays are emptied" \
+	until_true "both arrays are cleared" \
 		emptied "$(prog_id xdpdrv eth0)"
 	detach xdpdrv eth0
 }
@@ -95,7 +95,7 @@ emptied_first()
 	start_loader "$where" -p "$pins/entry" --
 	jmp=$(map_named jmp)
 	kill_loader
-	until_true "the array is emptied" no_slots "$jmp"
+	until_true "the array is cleared" no_slots "$jmp"
 	case $where in
 	xdp*)
 		out=$(ip link set dev eth0 "$where" pinned "$pins/entry" \
@@ -132,8 +132,8 @@ case_two_arrays_emptied_first()
 	jmp=$(map_named jmp) deep=$(map_named jmp_deep)
 	ask bind "$pins/entry" "$deep"
 	kill_loader
-	until_true "the first array is emptied" no_slots "$jmp"
-	until_true "the second array is emptied" no_slots "$deep"
+	until_true "the first array is cleared" no_slots "$jmp"
+	until_true "the second array is cleared" no_slots "$deep"
 	ip link set dev eth0 xdpdrv pinned "$pins/entry" hold-maps 2>&1 |
 		grep "map id $jmp) had no user reference"
 	rm "$pins/entry"

@@ -103,7 +103,7 @@ case_only_a_pin_is_left()
 		rm "$pins/entry"
 		kill_loader
 		if [ "$flag" = none ]; then
-			until_true "without the flag the array is emptied" \
+			until_true "without the flag the array is cleared" \
 				emptied "$(prog_id xdp eth0)"
 			tail_calls_miss xdpdrv eth0
 			absent xdp_flags withfd "$pins/link" \

@@ -232,7 +232,7 @@ only_a_pin_is_left()
 		rm "$pins/entry"
 		kill_loader
 		if [ "$flag" = none ]; then
-			until_true "without the flag the array is emptied" \
+			until_true "without the flag the array is cleared" \
 				emptied "$(prog_id "$where" eth0)"
 			tail_calls_miss "$where" eth0
 			absent link_flags withfd "$pins/entry_link" \
@@ -275,7 +275,7 @@ case_bpftool_attaches()
 				tail_calls_hit "$where" eth0
 				present '"hold_maps":true' bpftool -j net show
 			else
-				until_true "without the flag it is emptied" \
+				until_true "without the flag it is cleared" \
 					emptied "$(prog_id "$where" eth0)"
 				tail_calls_miss "$where" eth0
 				absent hold_maps bpftool -j net show

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
 # @build build/tools/base/ip build/tools/base-nolibbpf/ip build/tools/patched-nolibbpf/ip
-# Objects in the shapes that people have, and what becomes of them with ip and
-# tc, with libbpf and with the built-in loader, stock and patched. U1, U3, U4
+# Objects in common shapes, and how ip and tc load them, with libbpf and with
+# the built-in loader, base and patched. U1, U3, U4
 . "$(dirname "$0")/../lib/testing.sh"
 
-# tools NAME: take ip and tc of build/tools/NAME
+# tools NAME: use ip and tc of build/tools/NAME
 tools() { PATH=$top/build/tools/$1:$PATH; }
 
 # load WHERE DEV OBJECT [OPTION]...
@@ -31,8 +31,8 @@ missed() { case $1 in xdp*) echo 1 ;; *) echo 2 ;; esac; }
 
 answers() { ask ids verdict "$1" && [ "$answer" = "$2" ]; }
 
-# dies_and_lives SLOTS OBJECT [OPTION]...: at XDP and at tc its tail calls miss
-# without hold-maps, and hit with it, when its loader is gone
+# dies_and_lives SLOTS OBJECT [OPTION]...: at XDP and tc, after the loader has
+# exited, its tail calls miss without hold-maps and hit with it
 dies_and_lives()
 {
 	local slots=$1 where prog; shift
@@ -56,7 +56,7 @@ dies_and_lives()
 	done
 }
 
-# fails TEXT OBJECT [OPTION]...: at XDP and at tc, with that reason
+# fails TEXT OBJECT [OPTION]...: to attach it at XDP and tc fails with TEXT
 fails()
 {
 	local text=$1 where; shift
@@ -79,8 +79,8 @@ case_built_in_legacy()
 	dies_and_lives 2 legacy.bpf.o
 }
 
-# Several entry programs, and one beside that does not verify: which programs
-# are in an array is not known, so that all are loaded or the chosen one alone.
+# Several entry programs, one of which does not verify. The loader does not know
+# which programs are in an array, so it loads all or only the chosen one.
 case_several_own() { fails unverifiable several.bpf.o program uses_own; }
 
 case_several_none_says_so()
@@ -103,7 +103,7 @@ case_several_none()
 	detach xdpdrv eth0
 }
 
-# Another source file has a static function that is called like a program.
+# Another source file has a static function with the name of a program.
 case_linked_shadow()
 {
 	local kind
@@ -116,7 +116,7 @@ case_linked_shadow()
 	dies_and_lives 2 linked.bpf.o program jump
 }
 
-# Which of several is meant? The stock tool takes the first.
+# The section has several programs. The base tool takes the first.
 case_section_of_several()
 {
 	add_pair eth0
@@ -143,13 +143,13 @@ case_built_in_values()
 	fails "Build iproute2 with libbpf" plain.bpf.o
 }
 
-# Nor is it told about libbpf when the name of the section is wrong.
+# It does not mention libbpf if the name of the section is wrong either.
 case_built_in_no_section()
 {
 	tools patched-nolibbpf
 	add_pair eth0
 	load xdpdrv eth0 chain.bpf.o section no 2>/tmp/said &&
-		fail "loaded from a section that is not there"
+		fail "loaded from a missing section"
 	grep "not found in ELF file" /tmp/said
 	absent libbpf cat /tmp/said
 }
@@ -160,14 +160,14 @@ case_built_in_constants()
 	fails "has section '.rodata'" constants.bpf.o
 }
 
-# The stock tool leaves the analysis out.
+# The base tool does not print the verifier log.
 case_built_in_says_why()
 {
 	tools patched-nolibbpf
 	fails "unreachable insn" rejected.bpf.o
 	tools base-nolibbpf
 	load xdpdrv eth0 rejected.bpf.o 2>/tmp/said &&
-		fail "the verifier takes it"
+		fail "the verifier accepts it"
 	grep "Verifier analysis" /tmp/said
 	absent "unreachable insn" cat /tmp/said
 }
@@ -178,8 +178,8 @@ case_built_in_both()
 	fails "Build iproute2 with libbpf" both.bpf.o
 }
 
-# Others find the array by its pin: what the object puts there is there. The
-# stock tools do not load such an object.
+# Other programs open the array by its pin and find what the object puts into
+# it. The base tools do not load such an object.
 case_entered_for_others()
 {
 	local where
@@ -193,7 +193,7 @@ case_entered_for_others()
 		detach "$where" eth0
 		rm -rf "$pins"/{ip,tc,xdp}
 		! (tools base; load "$where" eth0 doors.bpf.o program front) ||
-			fail "the stock tools load it"
+			fail "the base tools load it"
 		rm -rf "$pins"/{ip,tc,xdp}
 	done
 }
@@ -206,8 +206,8 @@ update_later()
 		value pinned "$pins/p/verdict_hit"
 }
 
-# The entry program is in the section 'prog'. What bpftool loads from SEC("xdp")
-# can be put into its array; with the stock tool it cannot.
+# The entry program is in the section 'prog'. A program that bpftool loads from
+# SEC("xdp") can be put into its array. With the base tool it cannot.
 case_updated_later()
 {
 	add_pair eth0
@@ -223,8 +223,8 @@ case_updated_later()
 	rm -rf "$pins/p"
 }
 
-# Likewise what bpftool loads from SEC("tc"). The stock tc takes a section that
-# libbpf does not know for an ordinary one, too, but not "tcx/ingress".
+# The same for a program that bpftool loads from SEC("tc"). The base tc also
+# loads it from sections that libbpf does not know, except "tcx/ingress".
 case_updated_later_tc()
 {
 	local section
@@ -247,8 +247,8 @@ case_updated_later_tc()
 	rm -rf "$pins/p"
 }
 
-# edit_elf OBJECT NEW CODE: with the file in data, where its section headers are
-# in shoff and that of .symtab in symtab
+# edit_elf OBJECT NEW CODE: CODE changes the file in data. Its section headers
+# are at shoff, that of .symtab at symtab.
 edit_elf()
 {
 	python3 - "$objs/$1" "/tmp/$2" "$3" <<-'END'
@@ -263,7 +263,7 @@ edit_elf()
 	END
 }
 
-# Section headers that are not aligned, as stock tools take them
+# Section headers that are not aligned, which the base tools accept
 case_unaligned()
 {
 	edit_elf calls.bpf.o unaligned.bpf.o \
@@ -276,7 +276,7 @@ case_unaligned()
 	detach xdpdrv eth0
 }
 
-# Symbols of no size: the stock tools die of a division.
+# Symbols of size zero, which make the base tools divide by zero
 case_entry_size()
 {
 	local build status
@@ -292,7 +292,7 @@ case_entry_size()
 	done
 }
 
-# what_loads TOOLS: the objects that load with them, without hold-maps
+# what_loads TOOLS: the objects that TOOLS load, without hold-maps
 what_loads()
 {
 	local where object
@@ -319,8 +319,8 @@ what_loads()
 	done
 }
 
-# nothing_lost STOCK PATCHED WANTED...: WANTED is what loads with the stock tools,
-# and it does so with the patched ones
+# nothing_lost BASE PATCHED WANTED...: the base tools load WANTED, and so do the
+# patched ones
 nothing_lost()
 {
 	local stock patched lost
@@ -328,14 +328,14 @@ nothing_lost()
 	add_pair eth0
 	defer rm -rf "$pins"/{ip,tc,xdp}
 	stock=$(what_loads "$1")
-	expect "what loads with the stock tools" "${*:3}" "$(xargs <<<"$stock")"
+	expect "what loads with the base tools" "${*:3}" "$(xargs <<<"$stock")"
 	patched=$(what_loads "$2")
 	lost=$(grep -vxF "$patched" <<<"$stock") || :
 	expect "what was lost" "" "$lost"
 	[ "$(wc -l <<<"$patched")" -ge "$(wc -l <<<"$stock")" ]
 }
 
-# iproute2's examples print into the trace.
+# iproute2's examples print to the trace.
 # @all patched
 # @needs tracing
 case_nothing_lost()
@@ -368,7 +368,7 @@ case_ten_devices()
 		load xdpdrv "eth$i" chain.bpf.o program entry hold-maps
 	done
 	settle
-	# none of them lives on what another one keeps
+	# the array of each has its own hold
 	for i in 0 3 6 9 1; do
 		detach xdpdrv "eth$i"
 	done

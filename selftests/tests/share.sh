@@ -15,7 +15,7 @@ on_two()
 	add_pair eth1
 	start_loader "$where" -b -- eth0 eth1
 	kill_loader
-	until_true "without the flag the array is emptied" \
+	until_true "without the flag the array is cleared" \
 		emptied "$(prog_id "$where" eth0)"
 	tail_calls_miss "$where" eth0
 	tail_calls_miss "$where" eth1
@@ -71,7 +71,7 @@ program_in_its_own_array()
 	object_for[ingress]=$objs/self.tc.bpf.o
 	add_pair eth0
 	attach_tool "$where" eth0
-	until_true "without the flag the array is emptied" \
+	until_true "without the flag the array is cleared" \
 		emptied "$(prog_id "$where" eth0)"
 	counts_are "$where" eth0 "10 10 0 0 0"
 	detach "$where" eth0

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @build using
-# What docs/using.md shows is what happens: its commands and files as they stand
-# there, and its loaders, of which it is the only copy, with those that leave the
-# flag out as their controls. S1, S2, S12, S13, S15, S16, U1, U3, U4, U5
+# Runs the commands, files and loaders of docs/using.md, which has the only copy
+# of these loaders, and compares the results with the page. The controls are the
+# loaders without the flag. S1, S2, S12, S13, S15, S16, U1, U3, U4, U5
 . "$(dirname "$0")/../lib/testing.sh"
 
 page=$top/docs/using.md
 loaders=$top/build/using
 
-# The objects of the page, where its commands look for them
+# Build the objects of the page in the folder that its commands use
 build_objects()
 {
 	local work
@@ -23,22 +23,22 @@ build_objects()
 	cd "$work"
 }
 
-# on_page COMMAND: run it as it stands there, but for the ids
+# on_page COMMAND: the page must have COMMAND, apart from ids; run it
 on_page()
 {
 	local command=$1
 
-	grep -qxF "    $command" "$page" || fail "the page does not have: $1"
+	grep -qxF "    $command" "$page" || fail "the page lacks: $1"
 	command=${command/%id 2/id ${deep:-2}}
 	eval "${command/id 8 /id ${prog:-8} }"
 }
 
 shown() { "$top/selftests/lib/cut" "$page" "$1"; }
 
-# misses WHERE DEV: those of an attached program whose loader has exited
+# misses WHERE DEV: its tail calls miss after the loader has exited
 misses()
 {
-	until_true "without the flag the array is emptied" \
+	until_true "without the flag the array is cleared" \
 		emptied "$(prog_id "$1" "$2")"
 	tail_calls_miss "$1" "$2"
 }
@@ -52,7 +52,7 @@ hits()
 
 # ---- is it this problem? ----------------------------------------------------
 
-# Numbers and times are others each time, the emulator has a JIT, and a line that
+# Numbers and times differ in each run, the emulator has a JIT, and a line that
 # begins with # would be taken for a figure.
 unnumbered()
 {
@@ -61,7 +61,7 @@ unnumbered()
 		s/ +$//; s/^# /$ /'
 }
 
-# The session of the page: each command, and what it shows
+# The session on the page: commands and their output
 session()
 {
 	awk '/^## /{ on = $0 ~ /^## Is it/ }
@@ -70,7 +70,7 @@ session()
 	     command { print substr($0, 5) }' "$page"
 }
 
-# replay PROG ARRAY: the same commands, and what they show now
+# replay PROG ARRAY: run the same commands and print them with their output
 replay()
 {
 	local command
@@ -133,7 +133,7 @@ case_can_the_kernel_hold()
 	local out
 
 	out=$(on_page "bpftool feature probe kernel | grep hold_maps")
-	[[ $out == *hold_maps* ]] || fail "it said '$out'"
+	[[ $out == *hold_maps* ]] || fail "it printed '$out'"
 	absent NOT echo "$out"
 }
 
@@ -190,7 +190,7 @@ case_attach_bpftool_unbound()
 	detach xdp eth0
 }
 
-# in_file FILE KEY: the command after KEY, for eth0 and the objects that are here
+# in_file FILE KEY: the command after KEY, with eth0 and the objects of the test
 in_file()
 {
 	shown "$1" | sed -nE "s/^ *$2-?//p" |
@@ -207,7 +207,7 @@ case_unit()
 	eval "$(in_file $unit ExecStart=)"
 	hits xdp eth0
 	first=$(prog_id xdp eth0)
-	# what somebody else has attached is not replaced at the start
+	# a start does not replace a program that another process attached
 	expect_text "already attached" eval "$(in_file $unit ExecStart=)"
 	eval "$(in_file $unit ExecReload=)"
 	[ "$first" != "$(prog_id xdp eth0)" ] || fail "nothing was reloaded"
@@ -231,7 +231,7 @@ case_interfaces()
 	nothing_on eth0
 }
 
-# ---- how to see it ----------------------------------------------------------
+# ---- how to show it ---------------------------------------------------------
 
 # shows TEXT COMMAND
 shows() { present "$1" on_page "$2"; }
@@ -303,7 +303,7 @@ case_upgrade_tc()
 
 # ---- from code --------------------------------------------------------------
 
-# gone WHERE DEV: the end of what a loader attached
+# gone WHERE DEV: the loader's program was detached
 gone()
 {
 	if [ -e "$pins/link" ]; then
@@ -316,8 +316,8 @@ gone()
 
 nothing_at() { ask ids on "$2" "$1" && [ -z "$answer" ]; }
 
-# loader NAME WHERE OBJECT: tail calls hit after the page's loader has exited, and
-# miss after the one without the flag has
+# loader NAME WHERE OBJECT: tail calls hit after the page's loader has exited,
+# and miss after the same loader without the flag has
 loader()
 {
 	local name=$1 where=$2 object=$3
@@ -369,7 +369,7 @@ case_go_netlink_tc() { loader netlink-tc ingress tc.o; }
 # @build using-more
 case_go_rtnetlink() { loader rtnetlink xdp x.o; }
 
-# What the flag gets from a kernel that does not know it
+# The error of a kernel that does not support the flag
 # @all um-base
 # @build using-more
 case_old_kernel()
@@ -392,7 +392,7 @@ case_old_kernel()
 	detach xdp eth0
 }
 
-# attach_filter PROGRAM: by the python program, from pins that it leaves
+# attach_filter PROGRAM: attach by the Python program, with pins that it leaves
 attach_filter()
 {
 	bpftool prog loadall tc.o "$pins/p" type classifier pinmaps "$pins/m"
@@ -442,15 +442,15 @@ with IPRoute() as ip:
 	expect_text NetlinkError "${attach[@]}" $((1 << 5))
 	expect_text NetlinkError "${attach[@]}" $((1 << 2)) # XDP_FLAGS_DRV_MODE
 	absent prog/xdp ip link show dev eth0
-	# the control: without flags it can
+	# the control: it can without flags
 	"${attach[@]}"
 	present prog/xdp ip link show dev eth0
 	detach xdp eth0
 	rm -r "$pins/p"
 }
 
-# adapted WHERE COMMAND...: by these commands, while a loader has the arrays open
-# that has not asked for a hold, what it attached comes to hold
+# adapted WHERE COMMAND...: COMMAND turns an attachment without a hold into a
+# held one, while its loader has the arrays open
 adapted()
 {
 	local where=$1 prog deep; shift
@@ -491,7 +491,7 @@ case_adapted_tc()
 
 # ---- the page ---------------------------------------------------------------
 
-# Its commands, but for those that install or start something
+# The commands of the page, except those that install or start something
 commands()
 {
 	awk '/^`[^` ]*`:$/ { file = 1; next }
