@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all host
 # @build selftests build/tools/patched/bpftool
-# The series of the tools as such: what libbpf's interface became, where the
-# patches apply, whether the manual pages can be read. U5
+# The series of the tools: the changes of libbpf's interface, where the patches
+# apply, and whether the manual pages are well-formed. U5
 . "$(dirname "$0")/../lib/testing.sh"
 
 src=$top/build/src
@@ -19,8 +19,8 @@ patches_of() { find "$top/$1" -name '[0-9]*.patch' ! -path '*/6.12/*' | sort; }
 
 # ---- libbpf -----------------------------------------------------------------
 
-# abi_of OLD NEW: what abidiff says but for members that are added, for where
-# these are, and for how many functions are added
+# abi_of OLD NEW: abidiff's output, except for new members and their offsets,
+# and for the number of new functions
 abi_of()
 {
 	local of=$top/build/libbpf status=0
@@ -48,7 +48,7 @@ case_abi_only_grows()
 	local others
 
 	others=$(abi_of base patched)
-	expect "other changes of the interface" \
+	expect "other changes of the ABI" \
 		"bpf_program__attach_freplace_opts bpf_program__attach_xdp_opts libbpf_probe_hold_maps" \
 		"$(sed -nE 's/^ +\[A\] .*\{(.*)@@LIBBPF_1.8.0\}$/\1/p; t; p' \
 			<<<"$others" | xargs)"
@@ -56,13 +56,13 @@ case_abi_only_grows()
 	grep "'bool hold_maps', at offset " "$work/abi"
 }
 
-# The control: the other way round, members vanish.
+# The control: in reverse, members are removed.
 case_abi_shrinks_backwards()
 {
 	[[ $(abi_of patched base) == *"data member deletion"* ]]
 }
 
-# Debian's source package of libbpf takes the library patches and builds.
+# The library patches apply to Debian's source package of libbpf, which builds.
 case_standalone_libbpf()
 {
 	local tar
@@ -86,7 +86,7 @@ case_standalone_libbpf()
 	grep ' libbpf_probe_hold_maps@' symbols
 }
 
-# The tree's own look at which symbols are exported, in which version
+# The tree's own check of the exported symbols and their versions
 case_libbpf_checks_itself()
 {
 	mkdir -p "$work/check"
@@ -96,7 +96,7 @@ case_libbpf_checks_itself()
 
 # ---- the series -------------------------------------------------------------
 
-# tree_of FOLDER...: what the kernel's source is with these series applied
+# tree_of FOLDER...: the tree of the kernel's source with these series
 tree_of()
 {
 	local folder patch
@@ -118,13 +118,13 @@ case_kernel_and_libbpf_in_either_order()
 
 	one=$(tree_of kernel-patches libbpf-patches)
 	expect "the tree" "$one" "$(tree_of libbpf-patches kernel-patches)"
-	# the control: there is something in each of them
+	# the control: each series changes it
 	[ "$one" != "$(tree_of kernel-patches)" ]
 	[ "$one" != "$(tree_of libbpf-patches)" ]
 }
 
-# What people type: the patches, by their file names, onto the source. The
-# repository is one of its own that borrows the objects of the tree.
+# The usual way: apply the patches, by their file names, to the source. The
+# repository is a new one that shares the objects of the tree.
 case_git_am_takes_each_folder()
 {
 	local folder repo patches
@@ -135,7 +135,7 @@ case_git_am_takes_each_folder()
 		mapfile -t patches < <(patches_of $folder)
 		rm -rf "$work/am"
 		git clone -q -s -n -b pristine "$src/$repo" "$work/am"
-		# the files that they change, as sparse-checkout takes them
+		# the files that they change, for sparse-checkout
 		sed -nE 's#^(---|\+\+\+) [ab]/([^\t]*).*#/\2#p' "${patches[@]}" | sort -u |
 			git -C "$work/am" sparse-checkout set --no-cone --stdin
 		git -C "$work/am" checkout -q
@@ -147,13 +147,13 @@ case_git_am_takes_each_folder()
 
 # ---- documentation ----------------------------------------------------------
 
-# readable PAGE...: groff has nothing to say about them
+# readable PAGE...: groff must not report anything
 readable()
 {
 	local page
 
 	for page; do
-		expect "what groff says of $page" "" \
+		expect "groff's messages about $page" "" \
 			"$(groff -man -ww -z -Tutf8 "$page" 2>&1)"
 	done
 }

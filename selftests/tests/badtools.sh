@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
-# Arguments in every order but the right one, and broken object files: the
-# tools end by themselves, say what is wrong, and leave nothing attached. U4
+# Arguments in wrong orders, and broken object files: the tools exit, report the
+# error, and leave nothing attached. U4
 #
 # BADTOOLS=1000 tests/badtools.sh: so many of each instead of 15; SEED=2: others
 . "$(dirname "$0")/../lib/testing.sh"
@@ -22,7 +22,7 @@ setup()
 	good=0 bad=0
 }
 
-# The traces of a thousand runs tell nothing.
+# The traces of a thousand runs are useless.
 quietly() { local set=$-; set +x; "$@"; [[ $set != *x* ]] || set -x; }
 
 some_words()
@@ -35,13 +35,14 @@ some_words()
 	done
 }
 
-# run_tool COMMAND...: sets status; no tool dies of a signal or hangs, and none
-# fails without a word
+# run_tool COMMAND...: sets status. No tool may be killed by a signal, hang, or
+# fail without a message.
 run_tool()
 {
 	status=0
 	timeout 60 "$@" >/tmp/out 2>/tmp/err || status=$?
-	# 124: it hung; 128 and a signal. An errno, as bpftool has it, is above.
+	# 124: it hung; more than 128: a signal. bpftool returns negative errno
+	# values.
 	if [ "$status" -ge 124 ] && [ "$status" -lt 160 ]; then
 		fail "status $status: $(printf '%q ' "$@"): $(cat /tmp/err)"
 	fi
@@ -51,17 +52,17 @@ run_tool()
 	fi
 	bad=$((bad + 1))
 	[ -s /tmp/err ] || [ -s /tmp/out ] ||
-		fail "no word from: $(printf '%q ' "$@")"
+		fail "no message from: $(printf '%q ' "$@")"
 }
 
 attached()
 {
-	# -a: the kernel takes some bytes for letters that are none here
+	# -a: the kernel accepts bytes as letters that are none in this locale
 	ip -d link show dev eth0 | grep -a -E -A1 'prog/xdp' ||
 		tc filter show dev eth0 ingress | grep -a -E ' bpf .*handle'
 }
 
-# holds WORD...: "yes" if they ask for it: not what is another option's value
+# holds WORD...: "yes" if WORD... has the keyword, not as another option's value
 holds()
 {
 	local word value=''
@@ -77,8 +78,8 @@ holds()
 	done
 }
 
-# judged COMMAND...: after an error nothing is attached; what is attached says
-# hold-maps if and only if the command did. Sets seen.
+# judged COMMAND...: after an error nothing may be attached. An attachment has
+# hold-maps if and only if the command has it. Sets seen.
 judged()
 {
 	local held
@@ -97,8 +98,8 @@ judged()
 	tc filter del dev eth0 ingress
 }
 
-# control COMMAND...: it works, and that is seen of what it attached, or, where
-# it detaches, no longer
+# control COMMAND...: it must work, and what it attaches is seen, or, for a
+# detach, is no longer seen
 control()
 {
 	local seen='' wanted=yes held
@@ -107,13 +108,13 @@ control()
 		wanted=''
 		bpftool net attach xdp pinned "$pins/entry" dev eth0 hold_maps
 		attached | grep -q hold-maps ||
-			fail "the control: nothing to detach"
+			fail "the control has nothing to detach"
 	fi
 	judged "$@"
-	[ "$status" = 0 ] || fail "the control: $(cat /tmp/err)"
+	[ "$status" = 0 ] || fail "the control failed: $(cat /tmp/err)"
 	[[ $seen == *hold-maps* ]] && held=yes || held=''
 	if [ "$held" != "$wanted" ] || [ "${seen:+yes}" != "$wanted" ]; then
-		fail "the control: after '$*' there is '$seen'"
+		fail "the control '$*' left '$seen'"
 	fi
 }
 
@@ -126,7 +127,7 @@ random_commands()
 		judged "$@" "${picked[@]}"
 	done
 	echo "$good were right, $bad were wrong" >&2
-	# neither only good nor only bad ones
+	# not only good and not only bad ones
 	[ "$bad" -gt 0 ] || fail "none was wrong"
 	[ ${#right[@]} = 0 ] || control "$@" "${right[@]}"
 }
@@ -149,7 +150,7 @@ case_ip_arguments()
 		xdpdrv xdpoffload mtu 1500 up id 1
 	for how in xdp xdpgeneric xdpdrv xdpoffload; do
 		right=(pinned "$pins/entry" hold-maps)
-		# what hardware would have to do has no control
+		# an offload has no control without hardware
 		[ $how != xdpoffload ] || right=()
 		quietly random_commands ip link set dev eth0 $how
 	done
@@ -189,7 +190,7 @@ case_bpftool_arguments()
 	finish
 }
 
-# broken_files FILE COMMAND...: the last word of COMMAND is to follow the file
+# broken_files FILE COMMAND...: append the file to COMMAND
 broken_files()
 {
 	local file=$1 i status seen good=0 bad=0; shift

@@ -3,8 +3,8 @@
 # @check um-base
 # @all base
 # @build build/tools/patched-nolibbpf/ip
-# A kernel without the flags says EINVAL, and the tools say what that means.
-# S15, and the control of everything else
+# A kernel without the flags returns EINVAL, and the tools explain it. S15, and
+# the control of all other tests
 . "$(dirname "$0")/../lib/testing.sh"
 
 PATH=$top/build/tools/patched:$PATH
@@ -38,7 +38,7 @@ case_tc_flag_is_unknown()
 	detach ingress eth0
 }
 
-# says_so COMMAND...: it fails, in words
+# says_so COMMAND...: it must fail and explain why
 says_so()
 {
 	local out
@@ -140,15 +140,15 @@ dies_with_loader()
 case_xdp_dies_with_loader() { dies_with_loader xdpdrv; }
 case_tc_dies_with_loader() { dies_with_loader ingress; }
 
-# The control of late.sh: who opens an array while it is emptied loses what it
-# puts in,
+# The control of late.sh: an entry that is set by a process that opens an array
+# while it is cleared is lost,
 case_refilled_array_is_emptied()
 {
 	expect "still full" 0 "$(agent refill open)"
 }
 
-# and a reader of map ids stalls whoever needs used_maps_mutex, for as long as
-# it likes.
+# and a reader of map ids can block everyone who needs used_maps_mutex, for as
+# long as it likes.
 case_reader_stalls_bind()
 {
 	local binder map

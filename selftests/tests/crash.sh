@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
-# The loader dies at a system call, at each of them in turn: either nothing is
-# attached and nothing is left, or all of it works. S3, S5, U2
+# The loader is killed at each of its system calls in turn: either nothing is
+# attached and nothing is left, or the attachment works. S3, S5, U2
 #
-# CRASH=1 tests/crash.sh: at all of them, and not only at every 9th;
-# tests/crash.sh case_tc: that one alone
+# CRASH=1 tests/crash.sh: at each system call instead of every 9th;
+# tests/crash.sh case_tc: only this case
 . "$(dirname "$0")/../lib/testing.sh"
 
 every=${CRASH:-9}
@@ -21,8 +21,8 @@ attach_command()
 	esac
 }
 
-# kill_at NAME:when=N COMMAND...: COMMAND is killed where it enters the Nth system
-# call of this name; fails if it made fewer
+# kill_at NAME:when=N COMMAND...: kill COMMAND when it enters the Nth system
+# call of this name; fails if it makes fewer
 kill_at()
 {
 	local status=0
@@ -31,7 +31,7 @@ kill_at()
 	[ "$status" = $((128 + 9)) ]
 }
 
-# The calls at which to die, and the last one, where all is done
+# Choose the calls at which to kill it, including the last one
 choose()
 {
 	strace -qq -o /tmp/calls -e raw=all -e signal=none "$@"
@@ -44,7 +44,7 @@ choose()
 
 held() { [[ $(show "$1" eth0) == *hold-maps* ]]; }
 
-# one WHERE CALL: dies at that call
+# one WHERE CALL: kill it at that call
 one()
 {
 	local where=$1 call=$2
@@ -58,7 +58,7 @@ one()
 	else
 		without=$((without + 1))
 	fi
-	ids none || fail "left over after $call"
+	ids none || fail "objects are left after $call"
 }
 
 each()
@@ -82,10 +82,10 @@ each()
 	judge "$where"
 }
 
-# before and after the attach, and no more calls than there were
+# some calls are before and some after the attach, and their number is the same
 judge()
 {
-	figure "$1: $calls calls, dead at ${#chosen[@]}: $without times nothing was attached, $with times all of it"
+	figure "$1: $calls calls, killed at ${#chosen[@]}: $without times before the attach, $with times after it"
 	[ "$with" -ge 1 ] && [ "$without" -ge 8 ] && [ "$alive" -le 2 ]
 }
 
@@ -95,8 +95,8 @@ case_tc() { each ingress; }
 case_libbpf_xdp() { each xdpdrv attach -h -b xdpdrv "${object_for[xdp]}" eth0; }
 case_libbpf_tc() { each ingress attach -h -b ingress "${object_for[ingress]}" eth0; }
 
-# A link that its creator did not come to pin ends with it. What it attaches
-# another process has loaded, which goes after it.
+# A link that its creator did not get to pin ends with it. Another process has
+# loaded the program and exits later.
 one_link()
 {
 	local call=$1
@@ -113,13 +113,13 @@ one_link()
 	else
 		without=$((without + 1))
 	fi
-	ids none || fail "left over after $call"
+	ids none || fail "objects are left after $call"
 }
 
 case_link()
 {
 	local command calls chosen call with=0 without=0 alive=0
-	local every=$(((every + 2) / 3)) # it makes fewer
+	local every=$(((every + 2) / 3)) # it makes fewer calls
 
 	add_pair eth0
 	command=(agent link create "$pins/entry" hold eth0 "$pins/link")
@@ -138,7 +138,7 @@ case_link()
 	judge link
 }
 
-# The control: killed when all is done, but for the hold
+# The control: killed at the end, without the flag
 without_flag()
 {
 	local where=$1 command calls chosen

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all host
-# What make deb refuses, and how its versions sort. The case that builds the
-# packages compares what is in them with what Debian's own have.
+# What make deb rejects, and how its versions sort. The case that builds the
+# packages compares their files with those of Debian's packages.
 
 . "$(dirname "$0")/../lib/testing.sh"
 
-# value NAME: of versions.mk
+# value NAME: a value from versions.mk
 value() { sed -n "s/^$1 := //p" "$top/versions.mk"; }
 
 plain() { env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT "$@"; }
 
-# refused TEXT ARGUMENT...: by make deb, before anything is built
+# refused TEXT ARGUMENT...: make deb must fail with TEXT before it builds
 refused()
 {
 	expect_text "$1" plain make -C "$top" deb "${@:2}"
@@ -39,7 +39,7 @@ case_configuration_without_bpf()
 		PART=kernel KERNEL_CONFIG="$config"
 }
 
-# says COMMAND OUTPUT: where make deb looks for it
+# says COMMAND OUTPUT: install a fake COMMAND where make deb finds it
 says()
 {
 	bin=$(mktemp -d)
@@ -66,7 +66,7 @@ case_other_architecture()
 		PART=libbpf
 }
 
-# iproute2 takes the libbpf of the repository, where it is not built with it.
+# iproute2 uses the repository's libbpf, if it is not built together with it.
 case_iproute2_without_libbpf()
 {
 	local clone
@@ -78,14 +78,14 @@ case_iproute2_without_libbpf()
 		plain make -C "$clone" deb PART=iproute2
 }
 
-# newer THAN OLD: dpkg says so
+# newer THAN OLD: according to dpkg
 newer()
 {
 	dpkg --compare-versions "$1" gt "$2" || fail "$1 is not newer than $2"
 }
 
-# Each sorts after every build that Debian made of that version, and before
-# the next one.
+# Each version sorts after all Debian builds of that version, and before the
+# next one.
 case_versions()
 {
 	local ours version
@@ -105,10 +105,10 @@ case_versions()
 
 # ---- the packages -----------------------------------------------------------
 
-# files PACKAGE: of a package file, with modes and the targets of links
+# files PACKAGE: the files in it, with modes and the targets of links
 files() { dpkg-deb -c "$1" | awk '{ print $1, $6, $7, $8 }' | sort -k 2; }
 
-# The news are of Debian, and say what its older versions did not do.
+# NEWS.Debian is only in Debian's: it describes changes from older versions.
 # @long host
 # @timeout 1800
 case_files_are_those_of_debians()

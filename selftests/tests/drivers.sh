@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug patched
-# Drivers that refuse: what was attached still is, and still holds; what was
-# refused holds nothing. S6
+# Drivers that reject a program: the previous one stays attached and held, and
+# the rejected one has no hold. S6
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
@@ -14,14 +14,14 @@ load()
 	defer rm -f "$pins/$1"
 }
 
-# keep NAME [OPTION]: likewise, and with a loader that keeps its arrays
+# keep NAME [OPTION]: the same, with a loader that keeps its arrays open
 keep()
 {
 	start_loader xdp "${2:-}" -b -p "$pins/$1" --
 	defer rm -f "$pins/$1"
 }
 
-# Refused, accepted (the control), and each way to another state refused
+# Rejected, accepted (the control), and rejected for each transition
 case_netlink()
 {
 	local sim accept first
@@ -43,7 +43,8 @@ case_netlink()
 	says_error EOPNOTSUPP xdp "$sim" none drv
 	stays_full "$first" 2
 	present "id $first *hold-maps" ip -d link show dev "$sim"
-	# nobody asks the driver when the program stays, and only the hold goes
+	# the driver is not called if the program stays and only the hold is
+	# dropped
 	says_error ok xdp "$sim" "$pins/one" drv
 	absent hold-maps ip -d link show dev "$sim"
 	until_true "the hold ends" emptied "$first"
@@ -53,8 +54,8 @@ case_netlink()
 	rm "$pins/one" "$pins/two"
 }
 
-# What was refused with the hold was not kept by it: its loader is the last
-# that kept it.
+# A rejected attach with the flag leaves no hold: the loader has the last
+# reference.
 case_refused_is_emptied()
 {
 	local sim accept

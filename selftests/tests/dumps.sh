@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug
-# The flag in dumps whose messages are full, of devices that have all there is,
-# and with several modes at the same time. Link info is in links.sh. S12
+# The flag in dumps with full messages, of devices with all attributes, and with
+# several modes at once. links.sh tests the link info. S12
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
@@ -11,8 +11,8 @@ TRACING=/sys/kernel/tracing
 
 long() { printf '%*s' "$1" '' | tr ' ' "${2:-x}"; }
 
-# Room for each message from 8 KiB, by steps of 4 bytes over more than one
-# object: each attribute once is the one that does not fit any more.
+# Give each message 8 KiB and more, in steps of 4 bytes up to the size of an
+# object. This way each attribute in turn is the first that does not fit.
 full_messages()
 {
 	local out
@@ -20,7 +20,7 @@ full_messages()
 	out=$(dump "${@:3}" 8192 10240)
 	expect "objects" "$1" "${out%% *}"
 	expect "held" "$2" "$(sed -E 's/.* ([0-9]+) held.*/\1/' <<<"$out")"
-	# the control: no room at all was left
+	# the control: the messages were filled to the last byte
 	[[ $out == *"at least 0 bytes left" ]] || fail "not full: $out"
 }
 
@@ -70,7 +70,7 @@ case_filters_in_full_messages()
 # xdp DEV PIN FLAGS
 xdp() { says ok xdp "$@"; }
 
-# report WHEN COUNT: that many devices report a hold
+# report WHEN COUNT: COUNT devices must report a hold
 report()
 {
 	local flag
@@ -79,8 +79,8 @@ report()
 	expect "$1: devices that say that they hold" "$2" "$flag"
 }
 
-# A device that is offloaded to as well. The hold of one mode is reported, and
-# goes with that mode.
+# A device with an offloaded program as well. The hold of one mode is reported,
+# and dropped with that mode.
 case_two_modes()
 {
 	local sim mode
@@ -107,8 +107,8 @@ case_two_modes()
 	kill_loader
 }
 
-# The kernel warns when a message is longer than it thought before, if that
-# does not fit into what it got for it; here both are compared.
+# The kernel warns if a message is longer than estimated, but only if it exceeds
+# the buffer. This test compares both.
 # @all patched
 # @needs tracing
 case_estimate_is_kept()
@@ -136,7 +136,7 @@ case_estimate_is_kept()
 	echo 1 >$TRACING/events/kprobes/estimate/enable
 	out=$(dump link 8192 8192)
 	[[ $out == *"XDP at most 36 bytes"* ]] || fail "two modes: $out"
-	# with statistics, which are in the dump, too
+	# with statistics, which the dump contains too
 	ip -s link show dev "$sim" >/dev/null
 	estimate=$(sed -n 's/.* size=\([0-9]*\)$/\1/p' $TRACING/trace | tail -1)
 	out=$(sed -E 's/.*at most ([0-9]+) bytes, XDP.*/\1/' <<<"$out")

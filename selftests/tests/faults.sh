@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um-debug
 # @needs faults
-# Each allocation of a request fails once. The kernel must do all or nothing each
-# time, and say which: what is attached and all reference counts must be as
+# Each allocation of a request fails once. Each time the kernel must do all or
+# nothing, and report which: the attachment and all reference counts must be as
 # before, or as after the same request without a fault. S6
 . "$(dirname "$0")/../lib/testing.sh"
 shopt -s extglob
@@ -28,7 +28,7 @@ load_programs()
 	ask bind "$pins/p/one" "${id[third]}"
 }
 
-# observe: sets seen to what a fault may not change
+# observe: sets seen to the state that a fault must not change
 observe()
 {
 	says 1 ids slots "${id[third]}"
@@ -48,11 +48,12 @@ observe()
 	seen="$state, link: $link, $counts"
 }
 
-# sees SEEN...: one of these
+# sees SEEN...: the state must be one of these
 sees() { observe && [[ $seen == "$1" || $seen == "${2:-$1}" ]]; }
 
-# measure STATE: observe, without a fault. S2: a hold is one user reference to each
-# array, beside that of the pin. A link reports the same program and flag.
+# measure STATE: observe, without a fault. By S2, a hold is one user reference
+# to each array, in addition to the pin's. A link reports the same program and
+# flag.
 measure()
 {
 	local entry=0 one=0 bound=0 pinned=0 flags=none word
@@ -72,7 +73,7 @@ measure()
 		expect "the link" "$dev flags $flags prog ${id[${1%,hold}]}" "$link"
 }
 
-# request_for FROM TO: sets request to what leads from state to state
+# request_for FROM TO: sets request to the one that leads from FROM to TO
 request_for()
 {
 	local prog=$pins/p/${2%,hold} flags=$mode
@@ -107,8 +108,8 @@ move()
 	[ "$2" != none ] || rm -f "$pins/link"
 }
 
-# fail_each FROM TO UNDO...: the request, which leads from state to state, with one
-# allocation after the other that fails. UNDO leads back. Ends in the second state.
+# fail_each FROM TO UNDO...: run the request from state FROM to TO with failures
+# of each allocation in turn. UNDO leads back. Ends in state TO.
 fail_each()
 {
 	local from=$1 to=$2 before after what fault result n; shift 2
@@ -146,15 +147,16 @@ attachments()
 	nothing=$seen
 	for from in none entry entry,hold; do
 		for to in none entry entry,hold one one,hold; do
-			# a link cannot change whether it holds
+			# an update of a link cannot change its flag
 			case "$way $from $to" in
 			*" none none" | *" none one"*) continue ;;
 			*"link entry "*,hold | *"link entry,hold "@(entry|one)) continue ;;
-			# the same program is refused
+			# the same program is rejected
 			"tcx entry"?(,hold)" entry"*) continue ;;
 			esac
 			move none "$from"
-			# Between two holds, nothing else keeps "third" filled.
+			# Between two holds, "third" has no other user
+			# reference.
 			[[ "$from $to" != *",hold "*,hold ]] || rm "$pins/m/third"
 			request_for "$from" "$to"
 			fail_each "$from" "$to" move "$to" "$from"
@@ -190,8 +192,8 @@ binds()
 	done
 }
 
-# each LEAST WAY MODE [DEV COMMAND]: WAY is xdp, tc, link, tcx or tcx_link. At least
-# so many faults are injected.
+# each LEAST WAY MODE [DEV COMMAND]: WAY is xdp, tc, link, tcx or tcx_link. At
+# least LEAST faults must be injected.
 each()
 {
 	local way=$2 mode=$3 dev=${4:-eth0} where=xdp faults=0 debug=/sys/kernel/debug
@@ -202,13 +204,13 @@ each()
 	echo 0 | tee $debug/{failslab,fail_page_alloc}/verbose \
 		$debug/fail_page_alloc/min-order
 	if [ "$dev" = bond7 ]; then add_bond; else add_pair eth0; fi
-	# with a qdisc there is a list for tcx already
+	# a qdisc has a list for tcx
 	[[ $way == tcx* ]] || tc qdisc add dev "$dev" clsact
 	defer rm -rf "$pins"/{p,m,link}
 	"${5:-attachments}"
 	figure "$faults faults"
 	[ $faults -ge "$1" ] || fail "fewer than $1 faults"
-	# Both turn themselves off when they cannot allocate.
+	# Both disable themselves if they cannot allocate memory.
 	absent 'kmemleak: Kernel memory leak detector disabled' dmesg
 	absent 'ODEBUG: Out of memory' dmesg
 }
@@ -221,7 +223,7 @@ case_link_generic() { each 10 link skb; }
 case_tcx() { each 3 tcx none; }
 case_tcx_link() { each 3 tcx_link none; }
 case_bind_map() { each 3 xdp drv eth0 binds; }
-# Where one slave of two may have the program already
+# One of two slaves may already have the program
 case_bond() { each 100 xdp drv bond7; }
 
 run_cases "$@"

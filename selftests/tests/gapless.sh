@@ -3,10 +3,10 @@
 # @all patched
 # @long debug
 # @needs jit tracing
-# Between two attachments that hold, an array that both use never is without a
-# user reference: the kernel's function that is called when the last one goes
-# is counted. And the last packet, which is in the program when its attachment
-# ends, still hits. S3, S7
+# Between two held attachments, an array that both use always has a user
+# reference: count the calls of the kernel function that runs when the last one
+# is dropped. The last packet, which is in the program when its attachment ends,
+# still hits. S3, S7
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
@@ -22,8 +22,8 @@ count_losses()
 
 losses() { awk '$1 == "losses" { print $2 }' $TRACING/kprobe_profile; }
 
-# done_by COMMAND: tc and rm, or what the agent is asked, which may warn of an
-# array of its own that was emptied
+# done_by COMMAND: tc, rm, or a request to the agent, which may warn that an
+# array was cleared
 done_by()
 {
 	answer=ok
@@ -31,8 +31,8 @@ done_by()
 	[[ $answer == ok* ]] || fail "$1: $answer"
 }
 
-# no_gap ATTACH AGAIN REPLACE DETACH: commands that attach "entry" with the hold,
-# do that again, replace it by "other" with the hold, and detach that
+# no_gap ATTACH AGAIN REPLACE DETACH: commands that attach "entry" with the
+# flag, do that again, replace it by "other" with the flag, and detach that
 no_gap()
 {
 	local attach=$1 again=$2 replace=$3 detach=$4
@@ -48,7 +48,7 @@ no_gap()
 	until_true "the first hold ends" is_state "0 1 1 1"
 	expect "losses when replaced" 0 "$(losses)"
 	rm "$pins"/{entry,other}
-	# the control: both arrays are lost at the end
+	# the control: both arrays lose their last reference at the end
 	done_by "$detach"
 	until_true "the last holds are counted" test_losses 2
 }
@@ -90,7 +90,7 @@ case_tcx_link()
 		"rm $pins/link"
 }
 
-# Without a link the same program is refused.
+# Without a link the same program is rejected.
 case_tcx()
 {
 	add_pair eth0
@@ -116,7 +116,7 @@ tc_filter()
 # counters_are ENTERED MISSED HIT
 counters_are() { ask ids counts "$prog" && [[ $answer == "$* "* ]]; }
 
-# Who keeps a CPU for as long as a test takes is no lockup.
+# A program that occupies a CPU during a test is not a lockup.
 patient_watchdogs()
 {
 	local file value
@@ -130,8 +130,8 @@ patient_watchdogs()
 	END
 }
 
-# end_attachment: of the program with the frame. tcx waits for frames when a
-# program is detached, and not when another one replaces it.
+# end_attachment: detach the program that has the frame. tcx waits for frames
+# when a program is detached, but not when it is replaced.
 end_attachment()
 {
 	case $where in
@@ -143,10 +143,10 @@ end_attachment()
 	esac
 }
 
-# last_packet WHERE FILE TYPE: a frame is in the program, on the other CPU, while
-# the array loses its last user reference: a hold, by the end of the attachment; a
-# pin; or a pin right after a hold. On the base kernel, which is the control, the
-# array is cleared under that frame.
+# last_packet WHERE FILE TYPE: a frame is in the program, on the other CPU,
+# while the array loses its last user reference: a hold, when the attachment
+# ends; a pin; or a pin right after a hold. On the base kernel, the control, the
+# array is cleared while the frame is in the program.
 last_packet()
 {
 	local where=$1 file=$2 type=$3 last hold prog sender
@@ -186,7 +186,7 @@ last_packet()
 		[ "$last" = pin ] || end_attachment
 		[ "$last" = hold ] || rm "$pins/m/"jmp*
 		sleep 1 # enough to clear an array, as the base kernel shows
-		counters_are 1 0 0 || fail "the frame has left too early"
+		counters_are 1 0 0 || fail "the frame left too early"
 		bpftool map update pinned "$pins/m/go" key 0 0 0 0 value 1 0 0 0
 		wait $sender
 		# shellcheck disable=SC2086 # words
@@ -203,8 +203,8 @@ case_last_packet_tc() { last_packet ingress slow.tc.bpf.o classifier; }
 # @all patched base
 case_last_packet_tcx() { last_packet tcx_ingress slow.tc.bpf.o classifier; }
 
-# XDP has a dispatcher, which waits for packets when it changes: not where it has
-# no place for the program, as it has for 48.
+# The XDP dispatcher waits for packets when it changes, unless it lacks space
+# for the program. It has space for 48.
 # @all patched base
 case_last_packet_xdp()
 {

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all host
 # @build selftests build/tools/patched/ip
-# What make and the scripts say to arguments, sources and machines that they
-# cannot use: one sentence, a status that is not 0, and nothing half-made that
-# the next run trips over. In a clone of its own, that has nothing built.
+# Invalid arguments, sources and machines: make and the scripts print one
+# sentence, fail, and leave nothing half-finished that breaks the next run. Runs
+# in a new clone, in which nothing is built.
 
 . "$(dirname "$0")/../lib/testing.sh"
 
-# a clone without a build, and a cache with the sources that are there already
+# a clone without a build, and a cache with the sources that exist already
 new_clone()
 {
 	clone=$(mktemp -d "$top/build/input.XXXXXX")
@@ -18,7 +18,7 @@ new_clone()
 	cd "$clone/hold-maps"
 }
 
-# A tool that says another version of itself than there is, or fails
+# A tool that reports another version, or fails
 fake()
 {
 	mkdir -p "$clone/bin"
@@ -29,7 +29,7 @@ fake()
 
 plain() { env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u RUN -u T -u TIMEOUT "$@"; }
 
-# refused TEXT COMMAND...: with one line of reason, before anything is built
+# refused TEXT COMMAND...: must fail with a line of explanation before it builds
 refused()
 {
 	expect_text "$1" plain "${@:2}"
@@ -58,7 +58,7 @@ case_source_that_is_none()
 		plain make sources KERNEL_SRC=/nowhere
 	expect_text "is not a source tree of linux: it has no Makefile" \
 		plain make sources KERNEL_SRC="$clone/hold-maps/docs"
-	[ ! -e build/src/linux ] || fail "half a tree is left behind"
+	[ ! -e build/src/linux ] || fail "an incomplete tree is left"
 }
 
 case_source_that_the_series_does_not_fit()
@@ -72,7 +72,7 @@ case_source_that_the_series_does_not_fit()
 	expect_text "does not apply to the source of iproute2" \
 		plain IPROUTE2_SRC="$clone/own" \
 		.make/series.sh sync iproute2-patched
-	[ ! -e build/src/iproute2 ] || fail "the tree was taken all the same"
+	[ ! -e build/src/iproute2 ] || fail "the tree was accepted"
 	plain IPROUTE2_SRC="$own" .make/series.sh sync iproute2-patched
 }
 
@@ -89,7 +89,7 @@ case_full_disk()
 	new_clone
 	fake df 'echo x; echo /dev/x 9 9 2000000 9% /'
 	expect_text "needs 14 GB free under" plain make sources
-	[ ! -e build/src/linux ] || fail "half a tree is left behind"
+	[ ! -e build/src/linux ] || fail "an incomplete tree is left"
 }
 
 case_missing_tool()
@@ -102,7 +102,7 @@ case_missing_tool()
 		make sources
 }
 
-# A test is run in the emulator then, and that is said.
+# Without user-mode Linux, tests run in the emulator, and a message says so.
 # @build build/boot/um build/boot/patched build/tools/patched/bpftool build/vm/init
 case_no_user_mode_linux()
 {
@@ -112,7 +112,7 @@ case_no_user_mode_linux()
 	expect_text "this host cannot run user-mode Linux (bwrap: No permissions to create new namespace): use KERNEL=patched" \
 		plain KERNEL=um "$top/selftests/vm/vm.sh" true
 	plain CHECK_LOGS="$clone/logs" "$top/selftests/run" compat.old_on_old \
-		>"$clone/out" 2>&1 || { cat "$clone/out"; fail "it did not pass"; }
+		>"$clone/out" 2>&1 || { cat "$clone/out"; fail "the test did not pass"; }
 	grep 'this host cannot run user-mode Linux' "$clone/out"
 	grep '^patched: ok .* compat U5: old_on_old' "$clone/out"
 	expect "the verdict" "1 passed, 0 failed" "$(tail -n 1 "$clone/out")"

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @build build/tools/base/ip build/tools/patched-nolibbpf/ip
-# The keyword of ip and tc in every place where a user may put it, and what they
-# show afterwards. U4, S12. That it holds is in hold.sh; here, that all arrays
-# are full while it is shown.
+# The hold-maps keyword of ip and tc in all places where it is allowed, and
+# their output. U4, S12. hold.sh tests the hold itself; this test only checks
+# that all arrays are full while the keyword is shown.
 . "$(dirname "$0")/../lib/testing.sh"
 
-# in_json COMMAND...: each of these prints JSON with one "hold_maps", which is true
+# in_json COMMAND...: each must print JSON in which one "hold_maps" is true
 in_json()
 {
 	local command seen
@@ -40,7 +40,7 @@ not_shown_xdp()
 	absent hold_maps ip -j -d link show dev eth0
 }
 
-# ip_takes MODE OPTION...: with the keyword, and then without it
+# ip_takes MODE OPTION...: with the keyword, then without it
 ip_takes()
 {
 	local mode=$1 without; shift
@@ -50,7 +50,7 @@ ip_takes()
 	shown_xdp "$answer"
 	filled_on 2 "$mode" eth0
 	without=("${@/#hold-maps/}")
-	# shellcheck disable=SC2068 # the empty one goes
+	# shellcheck disable=SC2068 # drops the empty one
 	ip -force link set dev eth0 "$mode" ${without[@]}
 	not_shown_xdp
 	ip link set dev eth0 "$mode" off
@@ -92,8 +92,8 @@ case_ip_pinned()
 	rm -r "$pins/p"
 }
 
-# A device cannot be added with a program: it is not added, and no program is
-# loaded. The peer of a new device is one.
+# A device cannot be added with a program: the command fails and loads no
+# program. The same is true for the peer of a new device.
 case_ip_link_add_refused()
 {
 	local add
@@ -111,17 +111,17 @@ case_ip_link_add_refused()
 		add v0 type veth peer name v1 xdp obj $objs/xdp.bpf.o hold-maps
 		add v0 xdp pinned $pins/absent type dummy
 	END
-	# the controls: with the stock tool it is dropped without a word
+	# the controls: the base tool ignores the program silently
 	"$top/build/tools/base/ip" link add v0 xdp obj "$objs/plain.bpf.o" \
 		type dummy
 	absent prog/xdp ip link show dev v0
 	ip link del v0
-	# what asks for no program works
+	# a command without a program works
 	ip link add v0 type veth peer name v1 xdp off
 	ip link del v0
 }
 
-# tc_takes OPTION...: with the keyword, and then without it
+# tc_takes OPTION...: with the keyword, then without it
 tc_takes()
 {
 	local without
@@ -132,7 +132,7 @@ tc_takes()
 		"tc -j -p -d filter show dev eth0 ingress"
 	filled_on 2 ingress eth0
 	without=("${@/#hold-maps/}")
-	# shellcheck disable=SC2068 # the empty one goes
+	# shellcheck disable=SC2068 # drops the empty one
 	tc filter change dev eth0 ingress prio 1 handle 1 bpf ${without[@]}
 	absent hold-maps tc filter show dev eth0 ingress
 	absent hold_maps tc -j filter show dev eth0 ingress
@@ -186,7 +186,7 @@ case_tc_pinned()
 	rm -r "$pins/p"
 }
 
-# Maps are handed to an agent, and held.
+# Maps are passed to an agent, and held.
 exports()
 {
 	local uds=/tmp/agent.uds obj=$objs/legacy.tc.bpf.o importer
@@ -204,7 +204,7 @@ exports()
 		tc filter replace dev eth0 ingress prio 1 handle 1 bpf \
 			obj "$obj" $options da
 		wait "$importer"
-		expect "maps handed over" 2 "$(cat /tmp/handed)"
+		expect "maps passed" 2 "$(cat /tmp/handed)"
 		filled_on 2 ingress eth0
 	done
 	tc filter del dev eth0 ingress
@@ -218,8 +218,8 @@ case_tc_export_built_in()
 	exports
 }
 
-# A warning of the kernel is printed with -echo too, and in a batch no line
-# takes the answer of another.
+# A warning of the kernel is printed with -echo too, and in a batch no line gets
+# the reply to another.
 case_tc_echo()
 {
 	local array out
@@ -300,7 +300,7 @@ case_refused()
 	present bytecode tc filter show dev eth0 ingress
 }
 
-# The built-in loader shows what it held.
+# The built-in loader shows the hold.
 case_built_in_shows()
 {
 	PATH=$top/build/tools/patched-nolibbpf:$PATH
@@ -321,7 +321,7 @@ case_usage()
 	done
 }
 
-# What the shell offers for the last of these words
+# What the shell offers as completion of the last of these words
 complete_words()
 {
 	bash -c '

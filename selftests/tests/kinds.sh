@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug
-# The other kinds of attachments and the ways out of them: a bond with slaves,
+# The other kinds of attachments and their detach paths: a bond with slaves,
 # netdevsim, links, chains and shared blocks. S4, S11, S13
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
@@ -39,7 +39,7 @@ case_bond_delete()
 	ids none
 }
 
-# The control of the bond: the array is emptied without the flag.
+# The control of the bond: without the flag the array is cleared.
 case_bond_without_flag()
 {
 	add_bond
@@ -75,8 +75,8 @@ case_netdevsim_native_device_delete()
 	ids none
 }
 
-# netdevsim can offload, and is refused all the same: with a program that was
-# loaded for it, which attaches without the flag (the control).
+# netdevsim can offload, but the flag is rejected, even for a program that was
+# loaded for it. Without the flag it attaches (the control).
 case_netdevsim_offload_is_refused()
 {
 	local sim
@@ -89,7 +89,7 @@ case_netdevsim_offload_is_refused()
 		xdp "$sim" "$pins/off" hw,hold
 	absent xdpoffload ip link show dev "$sim"
 	says ok xdp "$sim" "$pins/off" hw
-	# a detach may have it
+	# a detach accepts the flag
 	says ok xdp "$sim" none hw,hold
 	absent xdpoffload ip link show dev "$sim"
 	rm "$pins/off"
@@ -114,7 +114,7 @@ case_netdevsim_tc_offload_is_refused()
 	rm "$pins/off"
 }
 
-# A filter that the hardware has as well runs in software, too: it holds.
+# A filter that is also in hardware runs in software too: it has a hold.
 case_netdevsim_tc_in_both()
 {
 	local sim
@@ -129,7 +129,7 @@ case_netdevsim_tc_in_both()
 	tc filter del dev "$sim" ingress
 }
 
-# filter VERB WHERE...: with the hold, after the control: the same without it
+# filter VERB WHERE...: the control without the keyword, then the same with it
 filter()
 {
 	local prog
@@ -171,8 +171,8 @@ case_tc_replace_by_handle()
 	tc filter del dev eth0 ingress prio 3 handle 7 bpf
 }
 
-# Without a handle a second filter joins the first one, whatever the verb; the
-# priority goes as a whole.
+# Without a handle a second filter is added to the first, with any verb; the
+# priority is deleted as a whole.
 by_priority()
 {
 	local first
@@ -193,8 +193,8 @@ by_priority()
 case_tc_add_by_priority() { by_priority add; }
 case_tc_replace_by_priority() { by_priority replace; }
 
-# A device that moves to another network namespace takes its XDP program along,
-# and the hold with it; its filters end.
+# A device that moves to another network namespace keeps its XDP program and the
+# hold, but not its filters.
 case_device_moves()
 {
 	local xdp tc
@@ -244,7 +244,7 @@ case_tc_block_filter_delete()
 	ids none
 }
 
-# The block, and with it the filter, stays until its last device goes.
+# The block and its filter stay until the last device is removed.
 case_tc_block_devices_go()
 {
 	local prog

@@ -3,12 +3,12 @@
 # @check um
 # @all um-debug patched
 # @long kcsan
-# Arrays that come late, arrays that were emptied already, and readers that
+# Arrays that are bound late, arrays that were already cleared, and readers that
 # stall. S8, S10, S14
 . "$(dirname "$0")/../lib/testing.sh"
 
-# jmp_deep belongs to the tail-called program; bound to the entry program while
-# that is held, it stays when the tail-called program goes.
+# jmp_deep belongs to the tail-called program. If it is bound to the held entry
+# program, it stays when the tail-called program is freed.
 case_bind_while_held()
 {
 	local key=(0 0 0 0) deep jmp
@@ -23,7 +23,7 @@ case_bind_while_held()
 	kill_loader
 	settle
 	tail_calls_hit xdpdrv eth0
-	# nothing but the binding keeps the second array now
+	# now only the binding refers to the second array
 	bpftool map delete id "$jmp" key "${key[@]}"
 	detach xdpdrv eth0
 	settle
@@ -32,16 +32,16 @@ case_bind_while_held()
 	ids none
 }
 
-# bindclose_says WORD: what "bindclose" has to say next
+# bindclose_says WORD: WORD must be the next output of "bindclose
 bindclose_says()
 {
 	read -r -t "$DEADLINE" -u "${BINDCLOSE[0]}" answer || answer='nothing'
 	expect "bindclose's answer" "$1" "$answer"
 }
 
-# The last file descriptor of the array closes in the middle of the bind: from
-# then on its user reference is the hold's. The bind is halted where no grace
-# period can end, so an array that was without one is cleared only after it.
+# The last file descriptor of the array is closed in the middle of the bind, so
+# the only user reference left is the hold. The bind is halted where no grace
+# period can end, so that an array without a reference is only cleared later.
 # @needs jit tracing
 case_bind_while_closed()
 {
@@ -69,7 +69,7 @@ case_bind_while_closed()
 	detach xdpdrv eth0
 }
 
-# The control: without the hold the bound array is emptied like the other.
+# The control: without the hold the bound array is cleared like the other.
 case_bind_without_hold()
 {
 	add_pair eth0
@@ -84,7 +84,7 @@ case_bind_without_hold()
 	detach xdpdrv eth0
 }
 
-# emptied_first WHERE: attach with the hold when the loader is gone for long
+# emptied_first WHERE: attach with the flag long after the loader has exited
 emptied_first()
 {
 	local where=$1 out jmp
@@ -110,7 +110,7 @@ emptied_first()
 		fail "no warning that names map $jmp: $out"
 	tail_calls_miss "$where" eth0
 
-	# what is put in now stays
+	# a new entry stays
 	bpftool map update id "$jmp" key 0 0 0 0 value pinned "$pins/entry"
 	settle
 	filled_on 1 "$where" eth0
@@ -140,8 +140,8 @@ case_two_arrays_emptied_first()
 	detach xdpdrv eth0
 }
 
-# While the worker still walks a large array, the attach does not wait for it,
-# and what is put in after the attach stays.
+# While the worker clears a large array, the attach does not wait for it. An
+# entry that is set after the attach stays.
 case_attach_while_emptied()
 {
 	add_pair eth0
@@ -151,9 +151,9 @@ case_attach_while_emptied()
 
 case_open_while_emptied() { expect "still full" 1 "$(agent refill open)"; }
 
-# Nobody can delay the clear of an array, and with it the end of its programs, by
-# opening it again and again, as a monitoring loop over "bpftool map" does.
-# It compares times, which the debug kernel is no place for.
+# Repeated opens of an array, like those of a monitoring loop over "bpftool
+# map", cannot delay its clear and the release of its programs. The test
+# compares times, so it does not run on the debug kernel.
 # @check um
 # @all patched
 case_reader_does_not_delay_clearing()
@@ -164,14 +164,14 @@ case_reader_does_not_delay_clearing()
 	for every in 1 5 20; do
 		with=$(agent clear $every)
 		figure "ms to clear a large array: $without, with a reader every $every ms: $with"
-		# and what a busy host may take
+		# and some time for a busy host
 		[ "$with" -le $((2 * without + 200)) ] ||
 			fail "a reader every $every ms delays the clear from $without to $with ms"
 	done
 }
 
-# A process that keeps the kernel from copying map ids out to it does not keep
-# the network from being configured.
+# A process that blocks the kernel while it copies map ids to user space does
+# not block the configuration of the network.
 case_reader_stalls()
 {
 	add_pair eth0
@@ -185,13 +185,13 @@ case_reader_stalls()
 	settle
 	tail_calls_hit xdpdrv eth0
 	timeout "$DEADLINE" ip link set dev eth0 xdpdrv off
-	# and it still does
+	# and it is still blocked
 	kill -KILL "$stalled"
 	wait "$stalled" || :
 	rm "$pins/entry"
 }
 
-# The map that a second clear leaked
+# A second clear leaked this map.
 case_opened_while_emptied() { agent reopen 20000; }
 
 run_cases "$@"

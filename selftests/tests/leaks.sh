@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
 # @build build/tools/patched-nolibbpf/ip build/tools/patched-asan/ip build/tools/patched-asan/bpftool
-# Nothing stays open longer than its own line of a batch, and no memory is lost
-# or used wrongly, on success and on failure. U2
+# No line of a batch leaves a file descriptor open, and no memory is leaked or
+# misused, on success and on failure. U2
 . "$(dirname "$0")/../lib/testing.sh"
 
-# More than the descriptors that a tool may have here. BATCH=5000: as many as
-# somebody may have, in half an hour.
+# More than the number of descriptors that a tool may open here. BATCH=5000
+# takes half an hour and exceeds the usual limit.
 BATCH=${BATCH:-200}
 
-# batch TOOL LINE...: one process of TOOL runs LINE..., again and again. After
-# $BATCH lines it has as many descriptors as after the first ones, and none of
-# them failed, unless refused is set. Lines of its own mark how far it is.
+# batch TOOL LINE...: one process of TOOL runs LINE... repeatedly. After $BATCH
+# lines it must have as many descriptors as after the first ones, and no line
+# may fail, unless refused is set. Extra lines report the progress.
 batch()
 {
 	local tool=$1 rounds pipe lines batch first; shift
@@ -61,7 +61,7 @@ is_at()
 	esac
 }
 
-# batches TOOLS OBJECT: of ip and of tc, with hold-maps
+# batches TOOLS OBJECT: of ip and tc, with hold-maps
 batch_ip()
 {
 	add_pair eth0
@@ -105,8 +105,8 @@ bpf da hold-maps obj $objs/tc.bpf.o" "filter replace dev eth0 ingress prio 2 \
 handle 1 bpf skip_sw obj $objs/tc.bpf.o hold-maps"
 }
 
-# clean works|fails COMMAND...: COMMAND does that with AddressSanitizer, which
-# has no finding. Leaks are findings.
+# clean works|fails COMMAND...: COMMAND must work or fail, without a finding of
+# AddressSanitizer. Leaks are findings.
 clean()
 {
 	local wanted=$1 status=0 seen=works out=/tmp/asan; shift
@@ -130,7 +130,7 @@ filter()
 		"${@:2}"
 }
 
-# The control: it does find a leak.
+# The control: it finds a leak.
 case_asan_finds_leaks()
 {
 	cat >/tmp/leak.c <<-'END'

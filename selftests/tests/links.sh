@@ -3,8 +3,8 @@
 # @check um
 # @all um-debug patched
 # @long kcsan
-# XDP links: the hold is the attachment's, follows an update, and ends when the
-# attachment does, although the link may stay. S4, S6, S11, S12, S13
+# XDP links: the hold belongs to the attachment, follows an update, and ends
+# with the attachment, even if the link stays. S4, S6, S11, S12, S13
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
@@ -34,7 +34,7 @@ remove_devices()
 	ip link del eth0 2>/dev/null || :
 }
 
-# ways_out KIND MODE: a link that is held, and each way out
+# ways_out KIND MODE: all detach paths of a held link
 ways_out()
 {
 	local way dev
@@ -71,7 +71,7 @@ ways_out()
 			ip link del "$dev"
 			comes_to "$1, $way" 0
 			shows none none "$entry"
-			# what comes after that finds nothing to do
+			# later detach paths have no effect
 			says ENOLINK \
 				link update "$pins/link" "$pins/other"
 			held "$1 link without a device" 0
@@ -92,7 +92,7 @@ case_generic_ways_out() { ways_out generic skb; }
 # @needs bond
 case_bond_ways_out() { ways_out bond drv; }
 
-# The pin of a link is all that is left of user space.
+# The pin of the link is the last reference of user space.
 case_only_a_pin_is_left()
 {
 	add_pair eth0
@@ -123,7 +123,7 @@ case_only_a_pin_is_left()
 	done
 }
 
-# What both programs use is held by the first until it is by the second.
+# The old program holds the array that both use until the new one does.
 case_update_keeps_tail_calls()
 {
 	add_pair eth0
@@ -137,7 +137,7 @@ case_update_keeps_tail_calls()
 	says ok link update "$pins/link" "$pins/other"
 	rm "$pins/entry"
 	settle
-	# its own is empty
+	# its own array is empty
 	filled_on 1 xdp eth0
 	rm "$pins"/{other,link}
 }
@@ -161,8 +161,8 @@ case_namespace_ends()
 	kill_loader
 }
 
-# Nothing is held where the link is refused, and where it is there, nothing
-# over netlink takes its hold away.
+# A rejected link holds nothing, and netlink requests cannot drop the hold of an
+# existing link.
 case_refused()
 {
 	add_pair eth0
@@ -194,7 +194,7 @@ case_refused()
 	kill_loader
 }
 
-# A link has no extended ack: that it is the flag is seen by the control.
+# A link has no extended ack: the control shows that the flag is the reason.
 case_offload_is_refused()
 {
 	local sim
@@ -209,7 +209,7 @@ case_offload_is_refused()
 	rm "$pins"/{off,link}
 }
 
-# An update that the driver refuses changes nothing.
+# An update that the driver rejects changes nothing.
 case_update_fails()
 {
 	local sim accept

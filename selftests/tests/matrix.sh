@@ -3,17 +3,16 @@
 # @check um
 # @all um-debug patched
 # @long kcsan
-# Each kind of attachment by each way out of it. The loader stays: so nothing
-# is emptied, and every reference that the attachment took shows when it is not
-# given back. At last the loader goes, too, and the end of the namespace frees
-# what only the attachment held. Links have a test of their own. S2, S4, S5, S7,
-# S9
+# All detach paths of all kinds of attachments. The loader keeps running, so no
+# array is cleared, and a reference that the attachment does not drop is
+# visible. Then the loader exits, and the end of the namespace frees what only
+# the attachment held. Links have their own test. S2, S4, S5, S7, S9
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
 inside() { nsenter --net=/run/netns/inside "$@"; }
 
-# Devices in a network namespace, whose end is one of the ways out
+# Adds devices to a network namespace, whose end is one of the detach paths
 add_devices()
 {
 	ip netns add inside
@@ -34,7 +33,7 @@ add_devices()
 
 remove_devices() { ip netns del inside 2>/dev/null || :; }
 
-# The loader and the pins go: what is left is the attachment's alone.
+# The loader exits and the pins are removed: only the attachment's holds remain.
 only_the_hold_is_left()
 {
 	rm "$pins"/{entry,other}
@@ -44,14 +43,14 @@ only_the_hold_is_left()
 	ids none
 }
 
-# set_xdp PROGRAM FLAGS [EXPECTED]: succeeds
+# set_xdp PROGRAM FLAGS [EXPECTED]: must succeed
 set_xdp()
 {
-	# it may warn of an array that was emptied
+	# it may warn that an array was cleared
 	says_error ok in inside xdp "$dev" "$@"
 }
 
-# xdp_out WAY MODE: end the attachment of "entry"
+# xdp_out WAY MODE: detach "entry
 xdp_out()
 {
 	local mode=$2
@@ -66,11 +65,11 @@ xdp_out()
 	replace_by_held) set_xdp "$pins/other" "$mode,hold" ;;
 	device) inside ip link del "$dev" ;;
 	namespace) ip netns del inside ;;
-	*) fail "no such way: $1" ;;
+	*) fail "unknown detach path: $1" ;;
 	esac
 }
 
-# xdp KIND MODE: all ways out
+# xdp KIND MODE: all detach paths
 xdp()
 {
 	local way dev
@@ -119,7 +118,7 @@ filter()
 		pinned "$pins/$2" "${@:3}"
 }
 
-# tc_out WAY: end the filter with "entry"
+# tc_out WAY: detach the filter with "entry
 tc_out()
 {
 	case $1 in
@@ -135,11 +134,11 @@ tc_out()
 	qdisc) inside tc qdisc del dev eth0 clsact ;;
 	device) inside ip link del eth0 ;;
 	namespace) ip netns del inside ;;
-	*) fail "no such way: $1" ;;
+	*) fail "unknown detach path: $1" ;;
 	esac
 }
 
-# tc_kind QDISC_OPTION WHERE...: all ways out
+# tc_kind QDISC_OPTION WHERE...: all detach paths
 tc_kind()
 {
 	local block=$1 where=("${@:2}") way dev

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um um-debug patched
 # @long kcsan
-# tcx and netkit, which keep their programs in a list, with a link and without
-# one: each way out gives back what the attachment has taken. S2, S3, S4, S5, S6,
-# S7, S8, S11, S12, S16, S17
+# tcx and netkit, which have lists of programs, with and without links: each
+# detach path drops what the attachment has taken. S2, S3, S4, S5, S6, S7, S8,
+# S11, S12, S16, S17
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
@@ -16,19 +16,19 @@ add_devices()
 	esac
 }
 
-# lists PROGRAM...: those, in this order
+# lists PROGRAM...: the hook must have these, in this order
 lists() { says "$*" hook list "$where" eth0; }
 is_list() { ask hook list "$where" eth0 && [ "$answer" = "$*" ]; }
 
-# attach PROGRAM FLAGS [OTHER], and link likewise, pinned as PROGRAM_link
+# attach PROGRAM FLAGS [OTHER]; link_hook also pins the link as PROGRAM_link
 attach_hook() { says ok hook attach "$where" eth0 "$pins/$1" "$2" "${@:3}"; }
 link_hook()
 {
 	says ok hook link "$where" eth0 "$pins/$1" "$2" "$pins/$1_link" "${@:3}"
 }
 
-# shows DEV FLAGS PROGRAM: that is the info of the link. A netkit device has the
-# programs of both ends, and those of the peer show with the peer.
+# shows DEV FLAGS PROGRAM: must be the info of the link. A netkit device has the
+# programs of both ends; those of the peer are shown with the peer.
 shows()
 {
 	local dev=$1
@@ -37,7 +37,7 @@ shows()
 	says "$dev flags $2 prog $3" hook info "$pins/entry_link"
 }
 
-# link_ways_out WHERE: a link that is held, and each way out
+# link_ways_out WHERE: all detach paths of a held link
 link_ways_out()
 {
 	local where=$1 way
@@ -75,7 +75,7 @@ link_ways_out()
 			ip link del eth0
 			comes_to "$way" 0
 			shows none none "$entry"
-			# what comes after that finds nothing to do
+			# later detach paths have no effect
 			says ENOLINK \
 				link update "$pins/entry_link" "$pins/other"
 			held "link without a device" 0
@@ -95,8 +95,8 @@ case_tcx_egress_link() { link_ways_out tcx_egress; }
 case_netkit_link() { link_ways_out netkit; }
 case_netkit_peer_link() { link_ways_out netkit_peer; }
 
-# ways_out WHERE: without a link. The program that is attached cannot be attached
-# again, so nothing but a replacement changes the flag.
+# ways_out WHERE: the same without a link. An attached program cannot be
+# attached again, so the flag only changes with a replacement.
 ways_out()
 {
 	local where=$1 way
@@ -151,8 +151,8 @@ case_tcx_egress() { ways_out tcx_egress; }
 case_netkit() { ways_out netkit; }
 case_netkit_peer() { ways_out netkit_peer; }
 
-# Whose hold it is follows the programs when others come before or after them, or
-# go, and each is given back with its own program.
+# A hold stays with its program when others are added before or after it or
+# removed, and is dropped with it.
 case_order()
 {
 	local where=tcx_ingress name
@@ -164,7 +164,7 @@ case_order()
 		attach -p "$pins/$name" load "${object_for[tc]}"
 	done
 	defer rm -f "$pins/entry_link" "$pins/other_link"
-	# all are called "entry"
+	# all have the name "entry
 	attach_hook entry hold
 	attach_hook other none
 	lists entry,hold entry
@@ -194,7 +194,7 @@ case_order()
 	kill_loader
 }
 
-# A qdisc keeps the list when the device's programs go.
+# A qdisc keeps the list after the device's programs are detached.
 case_with_a_qdisc()
 {
 	local where=tcx_ingress
@@ -218,8 +218,8 @@ case_with_a_qdisc()
 	kill_loader
 }
 
-# The control is the same without the flag: the loader's end is the end of the
-# tail calls.
+# The control is the same without the flag: tail calls miss after the loader has
+# exited.
 only_a_pin_is_left()
 {
 	local where=$1 flag
@@ -256,7 +256,7 @@ case_netkit_pin() { only_a_pin_is_left netkit; }
 case_netkit_peer_pin() { only_a_pin_is_left netkit_peer; }
 
 # @check um
-# As bpftool does it, without a link and without a pin
+# Attach as bpftool does, without a link and without a pin
 case_bpftool_attaches()
 {
 	local where flag
@@ -286,7 +286,7 @@ case_bpftool_attaches()
 	done
 }
 
-# What both programs use is held by the first until it is by the second.
+# The old program holds the array that both use until the new one does.
 case_update_keeps_tail_calls()
 {
 	local where=tcx_ingress
@@ -302,7 +302,7 @@ case_update_keeps_tail_calls()
 	says ok link update "$pins/entry_link" "$pins/other"
 	rm "$pins/entry"
 	settle
-	# its own is empty
+	# its own array is empty
 	filled_on 1 "$where" eth0
 	rm "$pins"/{other,entry_link}
 }
@@ -319,7 +319,7 @@ case_bound_later()
 	second=$answer
 	ask bind "$pins/entry" "$second"
 	ask refs map "$second"
-	# the loader's and the attachment's
+	# one of the loader and one of the attachment
 	[[ $answer == *"urefs 2" ]] || fail "$answer"
 	says ok hook detach "$where" eth0 "$pins/entry"
 	ask refs map "$second"
@@ -328,7 +328,7 @@ case_bound_later()
 	kill_loader
 }
 
-# Whoever is refused holds nothing.
+# A rejected request holds nothing.
 case_refused()
 {
 	local where=tcx_ingress flags
@@ -342,7 +342,7 @@ case_refused()
 			"$pins/entry_link"
 	done
 	says EINVAL hook attach "$where" eth0 "$pins/entry" hold,unknown
-	# "other" is not attached
+	# other" is not attached
 	says ENOENT hook attach "$where" eth0 "$pins/entry" hold,replace \
 		"$pins/other"
 	says ENOENT hook attach "$where" eth0 "$pins/entry" hold,before \

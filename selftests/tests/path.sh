@@ -3,16 +3,15 @@
 # @all host
 # @whole
 # @build build/boot/base build/boot/patched
-# Nothing in the packet path: what the compiler made of the base and of the
-# patched kernel is compared, function by function and structure by structure.
-# S1
+# The packet path does not change: compare the machine code of the base and of
+# the patched kernel, function by function, and their structures. S1
 . "$(dirname "$0")/../lib/testing.sh"
 
 kernels=$top/build/kernel
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Where packets pass: in these functions not one instruction differs.
+# The packet path: no instruction in these functions may differ.
 path='
 net/core/dev.o		bpf_prog_run_generic_xdp do_xdp_generic generic_xdp_tx
 net/core/dev.o		__netif_receive_skb_core __netif_receive_skb_list_core
@@ -40,16 +39,16 @@ drivers/net/netkit.o	netkit_xmit
 drivers/net/bonding/bond_main.o	bond_xdp_xmit bond_xdp_get_xmit_slave
 '
 
-# The functions that may differ, each with those that it may be inlined into,
-# and why no packet passes there.
+# Functions that may differ, each with those into which it may be inlined, and
+# the reason why they are not in the packet path.
 may_differ='
-# clears a prog array from a work, and what waits for that: an update
+# clears a prog array in a work; an update waits for that
 kernel/bpf/arraymap.o	prog_array_map_clear prog_array_map_clear_deferred
 kernel/bpf/arraymap.o	prog_array_map_alloc bpf_fd_array_map_update_elem
 # the bpf system call
 kernel/bpf/syscall.o	__sys_bpf bpf_prog_bind_map bpf_prog_get_info_by_fd
 kernel/bpf/syscall.o	bpf_prog_copy_map_ids
-# takes and drops a hold: attach and detach
+# takes and drops holds: attach and detach
 kernel/bpf/syscall.o	bpf_prog_hold_maps bpf_prog_unhold_maps
 net/core/dev.o		dev_xdp_attach dev_xdp_uninstall
 net/core/dev.o		unregister_netdevice_many_notify
@@ -65,13 +64,13 @@ drivers/net/netkit.o	netkit_prog_attach netkit_prog_detach netkit_uninit
 drivers/net/netkit.o	netkit_link_attach netkit_link_release netkit_link_update
 kernel/bpf/syscall.o	bpf_tracing_prog_attach bpf_tracing_link_release
 kernel/bpf/syscall.o	bpf_raw_tp_link_attach
-# allocates and frees the list of tcx, which has grown at its end
+# allocates and frees the tcx list, which has grown at its end
 net/sched/sch_ingress.o	clsact_init clsact_destroy ingress_init ingress_destroy
-# uses what is behind the list in the private part of a netkit device: set-up
+# uses what follows the list in the private data of a netkit device: setup
 drivers/net/netkit.o	netkit_change_link netkit_dev_fetch netkit_fill_info
 drivers/net/netkit.o	netkit_new_link netkit_open netkit_queue_create
 drivers/net/netkit.o	netkit_set_headroom netkit_set_macaddr netkit_xsk
-# says the release of the kernel, which is another
+# has the kernel release, which differs
 kernel/sys.o		override_release
 drivers/net/bonding/bond_procfs.o	bond_info_seq_show
 # dumps
@@ -92,21 +91,20 @@ kernel/bpf/syscall.o	bpf_tracing_link_show_fdinfo
 
 differences() { python3 "$top/selftests/lib/functions.py" "$@"; }
 
-# verdicts FILE: the answer of functions.py, without what the compiler adds to
-# the name of a clone
+# verdicts FILE: the output of functions.py, without the suffixes of clones
 verdicts()
 {
 	sed -E 's/\.(constprop|isra|part|cold)(\.[0-9]+)?//g; s/#[0-9]+$//' "$1"
 }
 
-# each LIST: the lines "object function" of a list from above
+# each LIST: the lines "object function" of a list above
 each()
 {
 	awk '!/^#/ { for (i = 2; i <= NF; i++) print $1, $i }' <<<"$1" | sort -u
 }
 
-# compile KERNEL SOURCE OBJECT [FILE [OPTION...]]: as SOURCE of that kernel was
-# compiled, to another place, and from FILE. Nothing is written beside it.
+# compile KERNEL SOURCE OBJECT [FILE [OPTION...]]: compile FILE into OBJECT in
+# the same way as SOURCE of that kernel. Nothing else is written.
 compile()
 (
 	local kernel=$1 source=$2 to=$3 file=${4:-../$2} command
@@ -122,14 +120,14 @@ compile()
 	eval "$command -c -o $to $file"
 )
 
-# planted SOURCE EXPRESSION: what differs when sed changed SOURCE like that
+# planted SOURCE EXPRESSION: what differs after sed changed SOURCE
 planted()
 {
 	local source=$1 name file=$kernels/patched/source/$1
 
 	name=$(basename "$source" .c)
 	mkdir -p "$work/plain" "$work/planted"
-	# from one path, which is in the objects
+	# the same path for both, because the objects contain it
 	cp "$file" "$work/$name.c"
 	compile patched "$source" "$work/plain/$name.o" "$work/$name.c"
 	sed -E "$2" "$file" >"$work/$name.c"
@@ -159,10 +157,10 @@ case_planted_changes_are_seen()
 	[[ $(planted net/sched/cls_bpf.c \
 		's/^struct cls_bpf_prog \{$/& struct bpf_prog *first;/') == \
 		*"changed cls_bpf.o cls_bpf_classify"* ]] ||
-		fail "what moved in struct cls_bpf_prog was not seen"
+		fail "the moved member of struct cls_bpf_prog was not found"
 }
 
-# Both kernels, once for all cases
+# Compares both kernels once for all cases
 compare_kernels()
 {
 	[ ! -e "$work/functions" ] || return 0
@@ -176,11 +174,11 @@ case_nothing_else_differs()
 	figure "$(wc -l <"$work/functions") functions compared"
 	verdicts "$work/functions" | awk '$1 !~ /^(same|moved)$/ { print $2, $3 }' |
 		sort -u >"$work/differ"
-	# the control: it is these kernels that were compared
+	# the control: these kernels were compared
 	grep -x 'net/core/dev.o dev_xdp_attach' "$work/differ"
 	grep -x 'net/sched/cls_bpf.o cls_bpf_change' "$work/differ"
-	set +x # the comments of the list are no figures
-	expect "what differs and should not" "" \
+	set +x # the comments of the list would be taken for figures
+	expect "unexpected differences" "" \
 		"$(each "$may_differ" | comm -23 "$work/differ" -)"
 }
 
@@ -199,8 +197,8 @@ case_the_packet_path_is_the_same()
 	done <"$work/path"
 }
 
-# checksums KERNEL OBJECT: "CHECKSUM OBJECT FUNCTION" of each, as the kernel's own
-# tool for live patches counts them
+# checksums KERNEL OBJECT: "CHECKSUM OBJECT FUNCTION" for each function, as
+# calculated by the kernel's tool for live patches
 checksums()
 {
 	local object=$work/object.o section=.discard.sym_checksum
@@ -215,7 +213,7 @@ checksums()
 			here && /R_X86_64/ { print $1, o, $5 }' | sort | cut -d ' ' -f 2-)
 }
 
-# Another tool, which reviewers trust, says the same.
+# Another tool, which reviewers trust, finds the same.
 case_objtool_agrees()
 {
 	local kernel object
@@ -235,13 +233,13 @@ case_objtool_agrees()
 	grep -x 'net/sched/cls_bpf.o cls_bpf_change' "$work/differ"
 	figure "$(wc -l <"$work/sums-base") functions and variables"
 	expect "what differs for objtool" "" "$(comm -12 "$work/differ" "$work/path")"
-	# and they are there
-	expect "what objtool did not see" "" \
+	# and they exist
+	expect "functions that objtool did not see" "" \
 		"$(cut -d ' ' -f 2- "$work/sums-of-base" | sort -u |
 			comm -13 - "$work/path")"
 }
 
-# It writes the tail calls.
+# It generates the code of tail calls.
 case_the_jit_is_the_same()
 {
 	compare_kernels
@@ -251,7 +249,7 @@ case_the_jit_is_the_same()
 			"$work/functions")"
 }
 
-# It is not in these kernels (BPF_JIT_ALWAYS_ON), so it is compiled for this.
+# These kernels lack it (BPF_JIT_ALWAYS_ON), so it is compiled here.
 case_the_interpreter_is_the_same()
 {
 	local kernel
@@ -273,11 +271,11 @@ case_the_interpreter_is_the_same()
 
 # ---- structures -------------------------------------------------------------
 
-# layout FILE [OPTION...]: pahole tells, too, of the kinds of BTF that it is too
-# old for, none of which is a structure's.
+# layout FILE [OPTION...]: ignore pahole's warnings about kinds of BTF that it
+# does not know, none of which is for structures.
 layout() { pahole -F btf,dwarf "${@:2}" "$1" 2>"$work/pahole"; }
 
-# structures FILE: each structure in a line
+# structures FILE: print each structure as one line
 structures()
 {
 	layout "$1" | awk '
@@ -286,7 +284,7 @@ structures()
 		text != "" && !/cacheline [0-9]+ boundary/ { text = text $0 }' | sort
 }
 
-# members FILE STRUCT: offset, size and declaration of each
+# members FILE STRUCT: print offset, size and declaration of each
 members()
 {
 	layout "$1" -C "$2" |
@@ -295,7 +293,7 @@ members()
 		grep .
 }
 
-# first_moved BASE PATCHED STRUCT: the first member that has another place or size
+# first_moved BASE PATCHED STRUCT: the first member with another offset or size
 first_moved()
 {
 	members "$1" "$3" >"$work/before"
@@ -323,8 +321,8 @@ case_no_other_structure_differs()
 			awk '{ print $2 }' | sort -u | xargs)"
 }
 
-# What the packet path of tcx and netkit reads is in front. The list grows at its
-# end, and takes no more of the slab for tcx.
+# The packet path of tcx and netkit reads the start of the list, which grows at
+# its end. The list of tcx stays in the same slab.
 case_lists_grow_at_their_end()
 {
 	local size
@@ -339,7 +337,7 @@ case_lists_grow_at_their_end()
 		fail "struct tcx_entry: ${size[*]}"
 }
 
-# sizes STRUCT: of both kernels
+# sizes STRUCT: in both kernels
 sizes()
 {
 	local kernel
@@ -350,7 +348,7 @@ sizes()
 	done | xargs
 }
 
-# What is added lies in holes: no member moves, and nothing that exists for each
+# New members fill holes: no member moves, and no structure that exists for each
 # attachment, device or program grows.
 case_structures_do_not_grow()
 {

@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
 # @build build/tools/base-nolibbpf/ip build/tools/patched-nolibbpf/ip
-# A command that the kernel refuses changes nothing: neither what is in an array
-# that is pinned and in use, nor which pins there are. One that it accepts fills
-# the array. U6
+# A command that the kernel rejects changes neither an array that is pinned and
+# in use, nor the set of pins. A command that it accepts fills the array. U6
 . "$(dirname "$0")/../lib/testing.sh"
 
-# tools NAME: take ip and tc of build/tools/NAME
+# tools NAME: use ip and tc of build/tools/NAME
 tools() { PATH=$top/build/tools/$1:$PATH; }
 
 xdp_set() { local version=$1; shift; ip "$@" obj "$objs/$kind$version.bpf.o"; }
@@ -28,7 +27,8 @@ pins_are()
 
 remove_pins() { rm -rf "$pins"/{ip,tc,xdp}; }
 
-# refused TEXT VERDICT COMMAND...: with that text, and what was attached goes on
+# refused TEXT VERDICT COMMAND...: must fail with TEXT; the attached program
+# keeps working
 refused()
 {
 	local text=$1 wanted=$2; shift 2
@@ -106,7 +106,7 @@ case_tc_built_in()
 	kind=pinned_legacy_ refused_tc
 }
 
-# The array of an XDP program takes no others, and says which it takes.
+# The array of an XDP program rejects others, and the message says why.
 case_says_what_differs()
 {
 	local where=xdpdrv kind=pinned_
@@ -123,7 +123,7 @@ case_says_what_differs()
 	remove_pins
 }
 
-# Each action on the line is a request: what the first one made stays.
+# Each action on the line is a request: the result of the first one stays.
 case_actions()
 {
 	local file=$objs/pinned_old.tc.bpf.o
@@ -138,7 +138,7 @@ case_actions()
 	remove_pins
 }
 
-# The array is left out, and so is its pin.
+# The array and its pin are not created.
 case_new_pin_left_out()
 {
 	add_pair eth0
@@ -149,7 +149,7 @@ case_new_pin_left_out()
 	detach xdpdrv eth0
 }
 
-# Two commands that make the same pin share the map.
+# Two commands that create the same pin share the map.
 case_pinned_at_once()
 {
 	local i other kind=pinned_
@@ -168,8 +168,8 @@ case_pinned_at_once()
 	remove_pins
 }
 
-# What the stock tools do: the program that is attached jumps to what came with
-# the command that was refused, and the pin of one that never ran stays.
+# The base tools: the attached program jumps to the programs of the rejected
+# command, and the pin of one that never ran stays.
 case_stock_built_in()
 {
 	local where=xdpdrv kind=pinned_legacy_

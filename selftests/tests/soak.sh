@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um-debug
-# Attachments that hold, with packets through all of them on every CPU, for a
-# while in which they are replaced in turn by loaders that exit at once: no tail
-# call is missed, there are as many BPF objects each time, and the second half
-# has as much memory as the first one, but for SLACK. S3, S4, S5
+# Held attachments, with packets through all of them on every CPU. They are
+# replaced in turn by loaders that exit at once: no tail call misses, the number
+# of BPF objects does not change, and the second half of the time uses no more
+# memory than the first one plus SLACK. S3, S4, S5
 #
-# SOAK=3600 EVERY=30 tests/soak.sh: for so many seconds, with one replaced and the
-# memory read every so many. All loads of the objects count into one map.
+# SOAK=3600 EVERY=30 tests/soak.sh: for 3600 seconds, with a replacement and a
+# look at the memory every 30. All loads of the objects count in one map.
 . "$(dirname "$0")/../lib/testing.sh"
 
 short=30
-[ "$KERNEL" != debug ] || short=120 # a replacement takes ten times as long
+[ "$KERNEL" != debug ] || short=120 # replacements take ten times as long
 seconds=${SOAK:-$short} every=${EVERY:-2}
-# KiB: what the averages of two halves may differ by. Caches come and go by some
-# 100. Small things that are lost are for kmemleak.
+# KiB: allowed difference of the averages of both halves. Caches vary by about
+# 100. kmemleak finds small leaks.
 SLACK=${SLACK:-1024}
 where=([0]=xdpdrv [1]=xdpgeneric [2]=ingress [3]=egress)
 
@@ -23,7 +23,7 @@ object_for=(
 	[ingress]=$objs/upgrade_tc.bpf.o [egress]=$objs/upgrade_tc.bpf.o
 )
 
-# The link on eth4, which is only pinned; its next programs take over the hold.
+# The link on eth4, which is only pinned; an update keeps its hold.
 attach_link()
 {
 	start_loader xdp -b -p "$pins/entry" --
@@ -36,7 +36,7 @@ attach_link()
 	rm "$pins/entry"
 }
 
-# program NUMBER: the id of what is attached to that device
+# program NUMBER: the id of the program that is attached to that device
 program()
 {
 	if [ "$1" = 4 ]; then
@@ -56,7 +56,7 @@ replace()
 	esac
 }
 
-# What nothing may grow by, in KiB
+# Kinds of memory that must not grow, in KiB
 memory()
 {
 	awk '/^(MemAvailable|Slab|SUnreclaim|Percpu):/ { printf "%s ", $2 }' \
@@ -66,7 +66,7 @@ memory()
 objects() { ids | cut -d' ' -f1 | sort | uniq -c | tr -s ' \n' ' '; }
 objects_are() { now=$(objects) && [ "$now" = "$1" ]; }
 
-# What leaves eth3 is seen at its egress.
+# Programs at the egress of eth3 see the frames that leave it.
 frames()
 {
 	local dev
@@ -79,8 +79,8 @@ frames()
 	done
 }
 
-# add_up: sets entered and missed. ip and tc look for the map of the counters in
-# one place, libbpf, which loads what the link has, in another one.
+# add_up: sets entered and missed. ip and tc look for the counters' map in one
+# folder, and libbpf, which loads the link's program, in another one.
 add_up()
 {
 	local i c
@@ -148,11 +148,11 @@ case_without_hold_maps()
 	local hold='' flags=none entered=0 missed=0
 
 	soak 20
-	[ "$missed" -gt 0 ] || fail "nothing missed"
+	[ "$missed" -gt 0 ] || fail "no tail call missed"
 }
 
-# The averages of both halves; what comes first, until caches are warm, and the
-# last one's rest are left out.
+# The averages of both halves, without the first samples, taken before caches
+# are warm, and an odd last one
 halves()
 {
 	awk -v slack="$SLACK" '
@@ -172,7 +172,7 @@ halves()
 			if (grown > slack) bad = 1
 		}
 		exit bad || half < 1
-	}' /tmp/soak || fail "the memory that is used grew"
+	}' /tmp/soak || fail "the memory in use grew"
 }
 
 : >/tmp/soak

@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um patched
-# Upgrades under traffic: a filter or an XDP program is replaced over and over by
-# new loaders that exit at once, while frames come in on all CPUs. With hold-maps
-# no tail call misses; the ways in which this is done today miss. S3, S4, U1, U2
+# Upgrades under traffic: new loaders, which exit at once, repeatedly replace a
+# filter or an XDP program while frames arrive on all CPUs. With hold-maps no
+# tail call misses. The methods in use today do miss. S3, S4, U1, U2
 #
-# UPGRADES=10000 tests/upgrade.sh: that many in each case (a control goes on until
-# a tail call misses); tests/upgrade.sh case_tc: that one alone
+# UPGRADES=10000 tests/upgrade.sh: so many in each case (a control runs until a
+# tail call misses); tests/upgrade.sh case_tc: only this case
 . "$(dirname "$0")/../lib/testing.sh"
 
 short=40
-[ "$KERNEL" != debug ] || short=8 # it takes ten times as long
+[ "$KERNEL" != debug ] || short=8 # upgrades take ten times as long
 upgrades=${UPGRADES:-$short}
 
-# Whoever loads these objects finds the counters of the first one; libbpf looks
-# for them in one place, ip and tc in another one.
+# The loaders of these objects share the counters of the first one. libbpf looks
+# for them in one folder, ip and tc in another one.
 shared_counters()
 {
 	defer rm -f "$pins/counts" "$pins/tc/globals/counts" "$pins/jmp" \
@@ -34,7 +34,7 @@ start_flood()
 	exec {flood_out}<&"$fd"
 }
 
-# Both CPUs sent, and more frames than there were upgrades
+# Both CPUs must have sent, and more frames than there were upgrades
 stop_flood()
 {
 	local cpu sent
@@ -43,7 +43,7 @@ stop_flood()
 	for cpu in 0 1; do
 		read -r -t "$DEADLINE" -u "$flood_out" sent
 		[ "$sent" -gt "$upgrades" ] ||
-			fail "CPU $cpu sent $sent frames only"
+			fail "CPU $cpu only sent $sent frames"
 	done
 	exec {flood_out}<&-
 	wait "$flooder" || :
@@ -59,7 +59,7 @@ read_counters()
 	missed=$((missed + deep_missed))
 }
 
-# upgrade WHERE LOADER...: all of it. Sets entered and missed.
+# upgrade WHERE LOADER...: run all upgrades. Sets entered and missed.
 upgrade()
 {
 	local where=$1 i start=$SECONDS; shift
@@ -94,7 +94,7 @@ none_missed()
 	expect "missed tail calls of $entered" 0 "$missed"
 }
 
-# Whether a frame meets the cleared array of one upgrade is chance.
+# Chance decides whether a frame meets the cleared array of an upgrade.
 some_missed()
 {
 	local entered missed upgrades=1000
@@ -114,8 +114,8 @@ by_ip() { ip -force link set dev eth0 xdpdrv obj "$objs/upgrade_xdp.bpf.o" "$@";
 
 by_lib() { attach "$@" xdpgeneric "$objs/upgrade_xdp.bpf.o" eth0; }
 
-# As in cilium's issue 16561: the pins of the old arrays go, while the old
-# program still jumps through them, to make room for those of the new ones.
+# As in cilium's issue 16561: the pins of the old arrays are removed, to make
+# room for those of the new ones, while the old program still uses them.
 by_pins()
 {
 	rm -f "$pins/jmp" "$pins/jmp_deep"
