@@ -3,14 +3,14 @@
 # @all host
 # @whole
 # @build build/boot/um build/boot/um-base build/vm/init selftests
-# The same bad requests, see bin/fuzz.c, to the unpatched and to the patched
-# kernel. Without the flag all answers are the same. With it the unpatched
-# kernel takes none of them, but for tcx links, where it ignores the flag beside
-# others, and the patched one none that the unpatched one would not take without
-# the flag. S1, S6, S11, S15
+# The same bad requests, see bin/fuzz.c, to the base and to the patched kernel.
+# Without the flag all answers are the same. With the flag, the base kernel
+# accepts none, except for tcx links, where it ignores the flag together with
+# some others. The patched kernel only accepts requests that the base kernel
+# accepts without the flag. S1, S6, S11, S15
 #
-# FUZZ=100000 tests/badinput.sh: more of them than 1000 each; SEED=2: others;
-# KERNELS="base patched": of other kernels than those of user-mode Linux
+# FUZZ=100000 tests/badinput.sh: so many instead of 1000 each; SEED=2: others;
+# KERNELS="base patched": other kernels than those of user-mode Linux
 . "$(dirname "$0")/../lib/testing.sh"
 
 read -r base patched <<<"${KERNELS:-um-base um}"
@@ -19,13 +19,13 @@ n=${FUZZ:-1000} seed=${SEED:-1}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-# ask KERNEL NAME: everybody's answers, in one stream; vm.sh tells what the
-# kernel warned of
+# ask KERNEL NAME: the answers to all processes, in one stream; vm.sh prints the
+# kernel's warnings
 ask()
 {
 	local each="$top/build/selftests/fuzz \$who $seed $n || echo failed"
 
-	# most of the time goes into grace periods
+	# grace periods take most of the time
 	KERNEL=$1 TIMEOUT=$((600 + n / 2)) "$top/selftests/vm/vm.sh" \
 		"echo 1 >/sys/kernel/rcu_expedited
 		for who in ${who[*]}; do echo \"=== \$who\"; $each; done" \
@@ -39,7 +39,7 @@ ask_both()
 	[ -e "$out/patched" ] || ask "$patched" patched
 }
 
-# compare WHO: what is wrong, a line each, and a line of figures
+# compare WHO: print each error as a line, and a line of figures
 compare()
 {
 	ask_both
@@ -56,11 +56,11 @@ compare()
 	$4 == "flagged" && base[key] == 0 && $2 != "tcx_link" {
 		print "base takes it: " $0; bad++
 	}
-	# the flag itself may be refused: EINVAL, EOPNOTSUPP
+	# the flag itself may be rejected: EINVAL, EOPNOTSUPP
 	$4 == "flagged" && $5 != plain && $5 != 22 && $5 != 95 {
 		print $0 ", base without the flag: " plain; bad++
 	}
-	# what base answers to the flag is EINVAL, or an error that comes first
+	# base answers EINVAL to the flag, or with an earlier error
 	$4 == "flagged" && base[key] != 22 && base[key] != plain {
 		print "base: " base[key] ", patched: " $0; bad++
 	}
@@ -71,15 +71,15 @@ compare()
 		printf "# %s: %d without the flag, %d taken; %d with it, %d taken\n",
 			who, total["plain"], taken["plain"],
 			total["flagged"], taken["flagged"]
-		# a test that nothing passes tests nothing
+		# a test in which no request is accepted tests nothing
 		if (!taken["plain"] || !taken["flagged"]) {
-			print "nothing is taken"; bad++
+			print "nothing is accepted"; bad++
 		}
 		exit !!bad
 	}' "$out/base" "$out/patched"
 }
 
-# The kernel came through it, and fuzz found nothing wrong.
+# The kernel did not complain, and fuzz found no error.
 quiet()
 {
 	ask_both

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um-base
-# The control of links.sh, mprog.sh and freplace.sh: a kernel that does not know
-# the flag, or ignores it. S15
+# The control of links.sh, mprog.sh and freplace.sh: a kernel that rejects the
+# flag, or ignores it. S15
 . "$(dirname "$0")/../lib/testing.sh"
 
 case_link_flag_is_unknown()
@@ -19,7 +19,7 @@ case_link_flag_is_unknown()
 	kill_loader
 }
 
-# It refuses the flag, but not together with others.
+# It rejects the flag, but not in combination with others.
 case_tcx_flag_is_ignored()
 {
 	local out link=(hook link tcx_ingress eth0 "$pins/entry")
@@ -34,7 +34,7 @@ case_tcx_flag_is_ignored()
 	ask hook info "$pins/link"
 	[[ $answer == "eth0 flags none "* ]] || fail "$answer"
 	rm "$pins/link"
-	# libbpf asks first
+	# libbpf asks before it attaches
 	expect_text "it lacks BPF_F_HOLD_MAPS" attach -h tcx_ingress \
 		"${object_for[tc]}" eth0
 	says none hook list tcx_ingress eth0

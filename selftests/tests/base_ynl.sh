@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um-base
-# The control of ynl.sh: a kernel without the flags refuses their names. S15
+# The control of ynl.sh: a kernel without the flags rejects their names. S15
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/ynl.sh"
 

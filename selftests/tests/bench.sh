@@ -5,13 +5,13 @@
 # @timeout 900
 # @build build/boot/base build/boot/patched build/vm/init selftests build/tools/base/ip build/tools/base/bpftool
 # @build build/tools/patched/ip build/tools/patched/bpftool
-# What a hold costs, counted in instructions, stays within bounds. S1, S14
+# The instructions that a hold costs stay within bounds. S1, S14
 . "$(dirname "$0")/../lib/testing.sh"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Both kernels, once for all cases
+# Measures both kernels once for all cases
 measure()
 {
 	[ ! -e "$work/patched" ] || return 0
@@ -19,9 +19,9 @@ measure()
 	"$top/selftests/bench/measure" "$work/patched" patched
 }
 
-# took KERNEL REQUEST KIND WAY ARRAYS SLOTS: to "attach" or "detach", the median of
-# all processes that measured it; to detach a filter the least, because half of them
-# always meet RCU where that has to start a grace period
+# took KERNEL REQUEST KIND WAY ARRAYS SLOTS: the instructions of an "attach" or
+# "detach", as the median of all measuring processes. To detach a filter, the
+# minimum, because half of the processes have to start an RCU grace period.
 took()
 {
 	local column=7
@@ -35,10 +35,10 @@ took()
 			END { print v[least ? 1 : int((NR + 1) / 2)] }'
 }
 
-# total KERNEL KIND WAY ARRAYS SLOTS: both
+# total KERNEL KIND WAY ARRAYS SLOTS: of both requests
 total() { echo $(($(took "$1" attach "${@:2}") + $(took "$1" detach "${@:2}"))); }
 
-# at_most WHAT PERMILLE SEEN OF: SEEN is at most that many thousandths of OF
+# at_most WHAT PERMILLE SEEN OF: SEEN must be at most PERMILLE thousandths of OF
 at_most()
 {
 	figure "$1: $3 of $4"
@@ -84,8 +84,8 @@ case_slots_do_not_matter()
 	done
 }
 
-# Some instructions to find out that the flag is not set. A process can take 140
-# less than another, which is 15 thousandths of what detaches a filter; seen: 340.
+# A few instructions check that the flag is not set. Processes differ by up to
+# 140 instructions, which is 15 thousandths of detaching a filter; seen: 340.
 case_without_the_flag()
 {
 	local kind request
@@ -100,7 +100,7 @@ case_without_the_flag()
 	done
 }
 
-# The control: what is in the attach and depends on the arrays would be seen.
+# The control: a cost that depends on the arrays would be seen.
 case_pins_cost_more()
 {
 	measure

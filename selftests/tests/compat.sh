@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
-# Callers that were built against libbpf's header without hold_maps and against
-# the one with it, on the library without it and on the one with it. U5
+# Callers that were built against libbpf's header with and without hold_maps, on
+# the library with and without it. U5
 . "$(dirname "$0")/../lib/testing.sh"
 
 # caller HEADER LIBRARY COMMAND...
@@ -31,14 +31,15 @@ case_slots_without_programs()
 		"$(caller old old slots "$objs/table.bpf.o")"
 }
 
-# heard FILE TEXT COMMAND...: what COMMAND does, FILE has in these words. COMMAND is
-# repeated, because nobody may have listened yet: each time it has to change something.
+# heard FILE TEXT COMMAND...: COMMAND causes events that FILE has as TEXT.
+# COMMAND is repeated until a listener is ready, so it must change something
+# each time.
 heard() { "${@:3}"; grep -q "$2" "$1"; }
 set_mtu() { ip link set dev eth0 mtu 1500; ip link set dev eth0 mtu "$1"; }
 add_clsact() { tc qdisc del dev eth0 clsact 2>/dev/null || :; tc qdisc add dev eth0 clsact; }
 del_clsact() { tc qdisc add dev eth0 clsact 2>/dev/null || :; tc qdisc del dev eth0 clsact; }
 
-# Nobody hears of the questions, and a caller without the rights is told so.
+# The probes cause no events, and a caller without privileges gets an error.
 case_probe()
 {
 	local dir
@@ -57,13 +58,14 @@ case_probe()
 		set_mtu 1402
 	until_true "tc still listens" heard "$dir/tc" '^deleted qdisc clsact' \
 		del_clsact
-	expect "what others hear" "" "$(grep -hE ' lo:| lo |filter' "$dir"/* || :)"
+	expect "events of others" "" \
+		"$(grep -hE ' lo:| lo |filter' "$dir"/* || :)"
 
-	expect "nobody may ask" "-1 -1 -1 1" "$(setpriv --reuid 65534 \
+	expect "not allowed" "-1 -1 -1 1" "$(setpriv --reuid 65534 \
 		--regid 65534 --clear-groups env \
 		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
 		"$objs/caller-new" eth0 probe)"
-	# without the right to make a network namespace
+	# without the privilege to create a network namespace
 	expect "CAP_NET_ADMIN and CAP_BPF" "1 1 -1 1" "$(setpriv \
 		--bounding-set -sys_admin env \
 		LD_LIBRARY_PATH="$top/build/libbpf/patched/usr/lib64" \
@@ -76,7 +78,7 @@ case_old_library_refuses()
 	caller new old refused "non-zero extra bytes"
 }
 
-# Who knows nothing of it does not hold by accident.
+# A caller that does not know the option does not hold by accident.
 case_old_replaces_what_holds()
 {
 	add_pair eth0

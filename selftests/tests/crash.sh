@@ -85,7 +85,8 @@ each()
 # some calls are before and some after the attach, and their number is the same
 judge()
 {
-	figure "$1: $calls calls, killed at ${#chosen[@]}: $without times before the attach, $with times after it"
+	figure "$1: $calls calls, killed at ${#chosen[@]}:" \
+		"$without times before the attach, $with times after it"
 	[ "$with" -ge 1 ] && [ "$without" -ge 8 ] && [ "$alive" -le 2 ]
 }
 

@@ -76,7 +76,7 @@ report()
 	local flag
 
 	flag=$(dump link 8192 8192 | sed -E 's/.* ([0-9]+) held.*/\1/')
-	expect "$1: devices that say that they hold" "$2" "$flag"
+	expect "$1: devices that report a hold" "$2" "$flag"
 }
 
 # A device with an offloaded program as well. The hold of one mode is reported,

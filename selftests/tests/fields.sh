@@ -3,17 +3,17 @@
 # @all um
 # @build build/tools/base/ip build/tools/base-nolibbpf/ip build/tools/patched-nolibbpf/ip
 # An object with one field of its ELF header or of a section header changed, for
-# each of these fields: whatever the stock ip loads ours loads, and it never
-# dies of a signal. See lib/fields.py. U3, U4
+# each of these fields: the patched ip loads all objects that the base ip loads,
+# and is never killed by a signal. See lib/fields.py. U3, U4
 . "$(dirname "$0")/../lib/testing.sh"
 
 tools=$top/build/tools
 
-# compare OBJECT STOCK OURS
+# compare OBJECT BASE PATCHED
 compare()
 {
 	add_pair eth0
-	# in a batch the stock ip closes none of them
+	# in a batch the base ip closes none of them
 	ulimit -n 20000
 	llvm-strip -g -o /tmp/object "$objs/$1"
 	"$top/selftests/lib/fields.py" /tmp/object "${@:2}"
@@ -28,7 +28,7 @@ case_tells()
 	printf '#!/bin/sh\nkill -FPE $$\n' >/tmp/dies
 	chmod +x /tmp/dies
 	! compare calls.bpf.o "$tools/base/ip" /tmp/dies >/tmp/lost ||
-		fail "it did not miss any"
+		fail "it did not find any"
 	grep ': killed by signal 8' /tmp/lost
 }
 

@@ -4,9 +4,9 @@
 # @whole
 # @cpus 1
 # @build build/fuzz/patched build/fuzz/patched-nolibbpf build/fuzz/base-nolibbpf selftests
-# Object files by libFuzzer: nothing that is in one makes the loaders of ip and
-# tc, or libbpf below them, use memory wrongly, leak it or a descriptor, divide
-# by zero or hang. See fuzz/objects.c. U3, U4
+# Object files from libFuzzer: no content makes the loaders of ip and tc, or
+# libbpf below them, misuse or leak memory, leak a descriptor, divide by zero or
+# hang. See fuzz/objects.c. U3, U4
 #
 # RUNS=1000000 tests/fuzz_objects.sh: so many of each instead of half a minute;
 # SEED=2: others
@@ -16,7 +16,7 @@ fuzz=$top/build/fuzz
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# What is found is kept in build/fuzz/found.
+# Findings are saved in build/fuzz/found.
 limits=(-timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=1024 -close_fd_mask=3
 	-artifact_prefix="$fuzz/found/")
 
@@ -48,21 +48,21 @@ finds_nothing()
 	sed -nE '/ERROR: |runtime error: /,/^SUMMARY/p' "$work/$name.log" | head -n 40
 	file=$(sed -n 's/.*Test unit written to //p' "$work/$name.log")
 	[ "$file" ] || tail -n 20 "$work/$name.log"
-	fail "it is in ${file#"$top/"}; again: build/fuzz/$name ${file#"$top/"}"
+	fail "object: ${file#"$top/"}; run: build/fuzz/$name ${file#"$top/"}"
 }
 
 case_libbpf() { finds_nothing patched; }
 case_built_in() { finds_nothing patched-nolibbpf; }
 
-# The control, which ends with the first finding: the loader as it was
+# The control, which ends with the first finding: the base loader
 case_stock_fails()
 {
 	! feed base-nolibbpf -max_total_time=300 ||
-		fail "nothing was found in the stock loader"
+		fail "nothing was found in the base loader"
 	grep 'Test unit written to' "$work/base-nolibbpf.log"
 }
 
-# Another one: a section header of .symtab in which sh_entsize is 0
+# Another control: a section header of .symtab in which sh_entsize is 0
 case_stock_divides_by_zero()
 {
 	seeds .

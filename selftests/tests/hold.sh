@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug patched
-# Tail calls of an attached program after its loader is gone: they miss
-# without the flag (the control) and hit with it. S1, S2, S3, S5, U1, U2, U3, U5
+# Tail calls of an attached program after its loader has exited: they miss
+# without the flag (the negative control) and hit with it. S1, S2, S3, S5, U1,
+# U2, U3, U5
 . "$(dirname "$0")/../lib/testing.sh"
 
 # dies_and_holds HOW WHERE

@@ -112,7 +112,7 @@ case_no_user_mode_linux()
 	expect_text "this host cannot run user-mode Linux (bwrap: No permissions to create new namespace): use KERNEL=patched" \
 		plain KERNEL=um "$top/selftests/vm/vm.sh" true
 	plain CHECK_LOGS="$clone/logs" "$top/selftests/run" compat.old_on_old \
-		>"$clone/out" 2>&1 || { cat "$clone/out"; fail "the test did not pass"; }
+		>"$clone/out" 2>&1 || { cat "$clone/out"; fail "it failed"; }
 	grep 'this host cannot run user-mode Linux' "$clone/out"
 	grep '^patched: ok .* compat U5: old_on_old' "$clone/out"
 	expect "the verdict" "1 passed, 0 failed" "$(tail -n 1 "$clone/out")"

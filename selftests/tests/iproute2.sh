@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
 # @build build/tools/base/ip build/tools/patched-nolibbpf/ip
-# The cases that the series adds to iproute2's own test suite, by its own
-# runner, for both outcomes of ./configure. U1, U4
+# The cases that the series adds to iproute2's test suite, run by its runner,
+# for both outcomes of ./configure. U1, U4
 . "$(dirname "$0")/../lib/testing.sh"
 
-# runs BUILD CASE...: each must say that it passed; a skipped one has not
+# runs BUILD CASE...: each case must pass; a skipped one has not
 runs()
 {
 	local build=$1 suite=/tmp/suite/testsuite out test; shift
 
 	rm -rf /tmp/suite
 	mkdir -p /tmp/suite/bin $suite/iproute2
-	# as root there is nothing to ask sudo for
-	# shellcheck disable=SC2016 # for that shell
+	# root does not need sudo
+	# shellcheck disable=SC2016 # for the other shell
 	printf '#!/bin/sh\n[ "$1" != -E ] || shift\nexec "$@"\n' \
 		>/tmp/suite/bin/sudo
 	chmod +x /tmp/suite/bin/sudo
@@ -33,7 +33,7 @@ case_tc() { runs iproute2-patched tc/bpf_hold_maps.t; }
 case_ip_built_in() { runs iproute2-patched-nolibbpf ip/link/xdp_hold_maps.t; }
 case_tc_built_in() { runs iproute2-patched-nolibbpf tc/bpf_hold_maps.t; }
 
-# The control: with the stock tools they are skipped, which would be noticed.
+# The control: with the base tools the cases are skipped, which fails the test.
 case_stock_skips()
 {
 	expect_text SKIPPED runs iproute2-base ip/link/xdp_hold_maps.t

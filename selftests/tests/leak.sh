@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um-base
 # @alone
-# The control of late.sh's opened_while_emptied: the unpatched kernel leaks the
-# map. What it leaks stays until the guest ends, so it has a guest of its own.
+# The control of late.sh's opened_while_emptied: the base kernel leaks the map.
+# It is not freed until the guest ends, so this test runs in its own guest.
 . "$(dirname "$0")/../lib/testing.sh"
 
 # shellcheck disable=SC2034 # read by run_case
@@ -13,11 +13,11 @@ case_second_clear_leaks_a_map()
 {
 	agent reopen 20000
 	if ids none; then
-		fail "nothing is left over"
+		fail "nothing was leaked"
 	fi
 	ask ids
 	[[ $answer == "map "* && $answer != *$'\n'* ]] ||
-		fail "not one map is left over: $answer"
+		fail "the leak is not one map: $answer"
 }
 
 # @all base
@@ -30,7 +30,7 @@ case_upstreams_test_finds_it()
 	cd "$top/build/upstream/quick/obj"
 	! out=$(./test_progs -a hold_prog_arrays/clear_twice 2>&1) ||
 		fail "it passed: $out"
-	[[ $out == *"array freed"* ]] || fail "not for the array: $out"
+	[[ $out == *"array freed"* ]] || fail "another failure: $out"
 }
 
 run_cases "$@"

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
-# The flag set and cleared ten thousand times, and a thousand attachments of
-# one program: every reference is given back, and no memory is lost. S4, S7, S9
+# The flag set and cleared ten thousand times, and a thousand attachments of one
+# program: every reference is dropped, and no memory is leaked. S4, S7, S9
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
 ROUNDS=10000
 
-# The kernel's memory that it cannot give back, in KiB
+# The kernel's memory that it cannot reclaim, in KiB
 unreclaimable() { awk '$1 == "SUnreclaim:" { print $2 }' /proc/meminfo; }
 
-# toggles REQUEST...: what the rounds after the first ones cost
+# toggles REQUEST...: the growth in the rounds after the first ones
 toggles()
 {
 	local before
@@ -24,9 +24,9 @@ toggles()
 	until_true "no memory is lost" not_grown "$before"
 }
 
-# A hold takes no memory. Lost objects of 64 bytes, one a round, would be 625 KiB;
-# caches come and go by some 100 KiB, also without the flag. What is lost less
-# than every other round is for kmemleak, on the debug kernel.
+# A hold takes no memory. A leak of 64 bytes per round would be 625 KiB. Caches
+# vary by about 100 KiB, without the flag too. kmemleak, on the debug kernel,
+# finds smaller leaks.
 not_grown() { [ $(($(unreclaimable) - $1)) -lt 400 ]; }
 
 case_toggle_xdp_native()
@@ -63,7 +63,7 @@ case_toggle_tc()
 	kill_loader
 }
 
-# One program on a thousand devices is held until the last one lets go of it.
+# One program on a thousand devices is held until the last one is detached.
 case_thousand_devices()
 {
 	local i

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
-# The kernel's page on prog arrays: its program is built as it stands there, and
-# each of its commands does what the page says. U3
+# The kernel's page on prog arrays: its program builds unchanged, and each of
+# its commands does what the page says. U3
 . "$(dirname "$0")/../lib/testing.sh"
 
 page=$top/build/src/linux-patched/Documentation/bpf/map_prog_array.rst
@@ -22,7 +22,7 @@ build()
 		-idirafter "/usr/include/$(gcc -print-multiarch)" -x c -c - -o "$1"
 }
 
-# The two objects of the page, where its commands look for them
+# Builds the two objects of the page in the folder that its commands use
 build_objects()
 {
 	cd /tmp
@@ -33,12 +33,12 @@ build_objects()
 		s/XDP_PASS/0/; s/XDP_DROP/2/' | build tc.o
 }
 
-# on_page COMMAND: it is there; run it
+# on_page COMMAND: the page must have COMMAND; run it
 on_page()
 {
 	local words
 
-	grep -qxF "    # $1" "$page" || fail "the page does not have: $1"
+	grep -qxF "    # $1" "$page" || fail "the page lacks: $1"
 	read -r -a words <<<"$1"
 	"${words[@]}"
 }
@@ -77,7 +77,7 @@ case_tc()
 	detach ingress eth0
 }
 
-# The commands above are all that the page has.
+# The page has only the commands above.
 case_no_other_command()
 {
 	expect "commands of the page" 4 "$(grep -c '^    # ' "$page")"

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug
-# Who may not attach may not hold, and who may attach in a network namespace of
-# his own may hold there, for as long as that lasts. S4, S6
+# Holding needs the same privileges as attaching. In a network namespace that a
+# user owns, both are allowed until the namespace is destroyed. S4, S6
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
 NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
-# The pins are for everybody: it is the attach that is asked for.
+# Everybody can open the pins, so only the attach is checked.
 load_for_all()
 {
 	local mode
@@ -57,8 +57,8 @@ case_tc()
 	kill_loader
 }
 
-# A user who is root in namespaces of his own attaches there, with or without
-# the flag; when he is gone, so is what he held.
+# A user who is root in namespaces of his own attaches there, with and without
+# the flag. When he exits, his holds are dropped.
 case_user_namespace()
 {
 	local fd owner

@@ -3,19 +3,18 @@
 # @all um um-debug
 # @long kcsan
 # @cpus 4
-# Attachments of one program that hold, on CPUs that really run at the same time.
-# S4, S5, S8, S9
+# Held attachments of one program, on CPUs that run in parallel. S4, S5, S8, S9
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
 ROUNDS=${ROUNDS:-3000}
-# An emulated CPU takes minutes for as many as user-mode Linux ends in a second.
+# An emulated CPU takes minutes for what user-mode Linux does in a second.
 case $KERNEL in
 um*) DEVICES=${DEVICES:-2000} ;;
 *) DEVICES=${DEVICES:-200} ;;
 esac
 
-# at_once REQUEST...: by one process each; all of them succeed
+# at_once REQUEST...: run each in a process of its own; all must succeed
 at_once()
 {
 	local request pid pids=() answers
@@ -34,7 +33,7 @@ at_once()
 	done
 }
 
-# The arrays that are bound meanwhile are cleared whenever no attachment holds.
+# Arrays that are bound meanwhile are cleared whenever there is no hold.
 case_four_ways_at_once()
 {
 	add_pair eth0
@@ -57,8 +56,8 @@ case_four_ways_at_once()
 
 inside() { nsenter --net=/run/netns/inside "$@"; }
 
-# Their arrays lose their last user reference in a work of the kernel's, which
-# unregisters them all.
+# Their arrays lose their last user reference in a work of the kernel, which
+# unregisters all devices.
 case_devices_end_at_once()
 {
 	ip netns add inside

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
-# What the README shows is what the project does: the table of the
-# demonstration, and the picture of who has a reference on a prog array.
+# The README is up to date: the table of the demonstration, and the picture of
+# the references to a prog array.
 . "$(dirname "$0")/../lib/testing.sh"
 
 # The table of the demonstration, from standard input
@@ -17,7 +17,7 @@ case_table()
 	expect "the README's table" "$recorded" "$(table <"$top/README.md")"
 }
 
-# A recording, without what differs from run to run
+# A recording, without the parts that differ in each run
 unnumbered()
 {
 	sed -E 's/\x1b\[[0-9;]*m//g; s/ +$//
@@ -27,7 +27,7 @@ unnumbered()
 		s/\(([0-9]+)\)/(N)/g' | sed '/./,$!d'
 }
 
-# The recording is what the demonstration says today.
+# The recording matches the output of the demonstration.
 # @all patched
 case_recording()
 {
@@ -38,10 +38,10 @@ case_recording()
 		"$(unnumbered <<<"$now")"
 }
 
-# What dot draws, whatever its version and where it puts it
+# What dot draws, regardless of its version and its placement
 drawn() { grep -oE '<title>[^<]*|class="[^"]*"|>[^<>]+</text>' "$1"; }
 
-# The picture is what comes of its source.
+# The picture matches its source.
 # @all host
 # @build deps-pictures
 case_picture()

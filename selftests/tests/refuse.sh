@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # @all um-debug
-# What cannot be held is refused, with a reason, and changes nothing. What
-# hardware would have to hold is in kinds.sh, what the tools refuse in keyword.sh.
-# S6, S11
+# Attachments that cannot be held are rejected with a reason, and nothing
+# changes. kinds.sh tests offloaded ones, keyword.sh what the tools reject. S6,
+# S11
 . "$(dirname "$0")/../lib/testing.sh"
 
-# A held program at WHERE, which also is pinned; the loader is gone.
+# A held program at WHERE, which is also pinned; the loader has exited.
 held_and_pinned()
 {
 	local where=$1
@@ -88,7 +88,7 @@ case_tc_classic()
 	held_and_pinned ingress
 	says "EINVAL Classic BPF has no maps to hold" \
 		tc eth0 classic hold
-	# the control: a classic filter without the flag is fine
+	# the control: a classic filter without the flag is accepted
 	says ok tc eth0 classic none
 	tc filter del dev eth0 ingress prio 1
 	still_held ingress

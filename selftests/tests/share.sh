@@ -6,7 +6,7 @@
 # One program on several devices, and a program in its own array. S5, S9
 . "$(dirname "$0")/../lib/testing.sh"
 
-# on_two WHERE: held by two attachments until the last one ends
+# on_two WHERE: two attachments hold the arrays until the last one ends
 on_two()
 {
 	local where=$1
@@ -40,7 +40,7 @@ case_xdp_generic_two_devices() { on_two xdpgeneric; }
 case_tc_ingress_two_devices() { on_two ingress; }
 case_tc_egress_two_devices() { on_two egress; }
 
-# A held and an unheld attachment of one program: the held one counts.
+# One program has a held and an unheld attachment: the held one counts.
 case_held_and_unheld()
 {
 	add_pair eth0
@@ -60,8 +60,8 @@ case_held_and_unheld()
 	rm "$pins/entry"
 }
 
-# The circular reference that stopped the RFC of 2023: program in array, array
-# used by program. All of it is freed at the end of the attachment.
+# The reference cycle that blocked the RFC of 2023: a program in an array that
+# it uses itself. All of it is freed when the attachment ends.
 program_in_its_own_array()
 {
 	local where=$1

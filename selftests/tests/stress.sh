@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um um-debug patched
 # @cpus 4
-# Everything at once, by several processes, with packets flowing: the kernel has
-# to agree with a model at each quiet point. S1-S9, S12, S13, S16, S17
+# Everything at once, by several processes, with packets flowing: the kernel
+# must agree with a model at each quiet point. S1-S9, S12, S13, S16, S17
 #
-# make vm RUN='OPS=10000 SEED=7 selftests/tests/stress.sh' TIMEOUT=3600: more of
-# it, or the same again
+# make vm RUN='OPS=10000 SEED=7 selftests/tests/stress.sh' TIMEOUT=3600: more
+# operations, or the same ones again
 . "$(dirname "$0")/../lib/testing.sh"
 
 short=2400
-[ "$KERNEL" != debug ] || short=400 # it takes ten times as long
+[ "$KERNEL" != debug ] || short=400 # operations take ten times as long
 seed=${SEED:-1}
-# Workers wait for the slowest one at each quiet point: fewer in long runs
+# Workers wait for the slowest one at each quiet point: use fewer in long runs
 every=100
 [ "${OPS:-0}" -le 20000 ] || every=400
 
@@ -33,11 +33,12 @@ run_stress()
 
 case_kernel_agrees_with_model() { run_stress "${OPS:-$short}"; }
 
-# Nothing changes for those who do not set the flag.
+# Nothing changes for callers that do not set the flag.
 case_without_flag() { run_stress "$short" --no-flag; }
 
-# The control: a model that is wrong is found out, soon after it lied.
-# It is about the program, so the debug kernel, where it takes ten minutes, need not.
+# The control: errors in the model are found soon. It tests the program and not
+# the kernel, and takes ten minutes on the debug kernel, so it is left out
+# there.
 # @all um patched
 case_lies_are_found()
 {

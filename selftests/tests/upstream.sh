@@ -3,11 +3,12 @@
 # @all patched
 # @needs jit tracing
 # @build build/upstream/quick/obj/test_progs
-# The part of upstream's BPF tests that is closest to what the series change. "make check-upstream" runs many more, on
-# the base kernel, too.
+# The upstream BPF tests that are closest to what the series change. "make
+# check-upstream" runs many more, on the base kernel too.
 . "$(dirname "$0")/../lib/testing.sh"
 
-# A test that skips something here lacks something that it should have.
+# A test that skips a part here lacks something that this environment should
+# have.
 passes()
 {
 	local out

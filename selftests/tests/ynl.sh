@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # @all um
-# The netlink specs: the kernel's tool for them sets and reads the flags by
-# their names. The base specs have none (the control). S12
+# The netlink specs: the kernel's tool for them sets and shows the flags by
+# name. The base specs lack them (the control). S12
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/ynl.sh"
 
@@ -20,7 +20,7 @@ case_xdp_by_name()
 	settle
 	tail_calls_hit xdpdrv eth0
 
-	# numbers are taken as before, and drop the hold here
+	# numbers are accepted as before, and drop the hold here
 	ask number xdp drv
 	set_xdp eth0 "$answer"
 	until_true "the hold ends" emptied "$(prog_id xdpdrv eth0)"
