@@ -6,10 +6,9 @@
  * ingress, egress, tcx_ingress with a link, before the others, or load for
  * nowhere) on each DEV, and exits.
  *
- *   -h		hold the maps
- *   -b		bind jmp_deep to the entry program first, which itself does not
- *		use it
- *   -f		programs for frames of more than one buffer
+ *   -h		hold the prog arrays
+ *   -b		first bind jmp_deep to the entry program, which does not use it
+ *   -f		load programs that support multiple buffers per frame
  *   -p PATH	pin the entry program
  *   -s		stay: print "attached", then wait to be killed
  */
@@ -80,8 +79,8 @@ static struct bpf_object *load(const char *path, __u32 flags)
 	obj = bpf_object__open(path);
 	if (!obj)
 		err(1, "%s", path);
-	/* The section of the entry program is iproute2's default, of which
-	 * libbpf does not know the type.
+	/* The entry program is in iproute2's default section, whose type libbpf
+	 * does not know.
 	 */
 	prog = bpf_object__find_program_by_name(obj, "entry");
 	if (!prog)

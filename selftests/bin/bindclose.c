@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * bindclose PINNED_PROG MAP_ID: BPF_PROG_BIND_MAP in one thread, while another
- * one closes the file descriptor that it was given
+ * one closes the file descriptor that it got
  *
- * Prints "open" when it has the map, "closed" when the bind is half done and
- * the descriptor closed, and "bound". After each of these it goes on when it
- * reads a line.
+ * Prints "open" when it has opened the map, "closed" when the bind is halfway
+ * and the descriptor closed, and "bound" at the end. After each of these it
+ * waits for a line of input.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -58,7 +58,7 @@ static void say(const char *what)
 	puts(what);
 	fflush(stdout);
 	if (getchar() == EOF)
-		errx(1, "nobody wants to go on after '%s'", what);
+		errx(1, "no input after '%s'", what);
 }
 
 int main(int argc, char **argv)
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 	close(map);
 	say("closed");
 	if (bound)
-		errx(1, "bound too early: the program does not wait that long");
+		errx(1, "bound too early: the program was too fast");
 	halt->go = 1;
 	pthread_join(thread, NULL);
 	say("bound");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * caller DEV COMMAND: what callers of libbpf do with the options that got a
- * new field. Built against the header without it, as caller-old, and with it,
- * as caller-new, and linked dynamically to run on either library.
+ * caller DEV COMMAND: use libbpf's options that got a new field like existing
+ * callers. Built against the header without it, as caller-old, and with it, as
+ * caller-new, and linked dynamically to run with either library.
  *
  *   plain		what every caller does
- *   filter		old: query a filter, replace it; new: leave one that holds
- *   slots OBJECT	print what comes of loading table.bpf.o without a
+ *   filter		old: query a filter and replace it; new: add a held one
+ *   slots OBJECT	print the results of loading table.bpf.o without a
  *			target, and without its array
  *   pin XDP TC		pin a program of each type, without an attach type
  *   hold OBJECT	new only: use the field, and a link with options
@@ -45,7 +45,7 @@ static int listen_to(enum libbpf_print_level level, const char *format,
 	return 0;
 }
 
-/* Has libbpf said this, or with NULL anything, since the last question? */
+/* Has libbpf printed this, or anything if NULL, since the last call? */
 static bool heard(const char *text)
 {
 	bool found = text ? !!strstr(said, text) : !!said[0];
@@ -67,7 +67,7 @@ static int load(enum bpf_prog_type type, int verdict)
 	return fd;
 }
 
-/* Callers are used to reset these three, and know of nothing else. */
+/* Existing callers reset these three and do not know any other. */
 static void reset(struct bpf_tc_opts *opts)
 {
 	opts->flags = 0;
@@ -75,7 +75,7 @@ static void reset(struct bpf_tc_opts *opts)
 	opts->prog_id = 0;
 }
 
-/* What every caller does, whatever it was built with: works, and in silence. */
+/* Works for every caller, whatever it was built with, without messages. */
 static void test_without_holding(const struct bpf_tc_hook *hook)
 {
 	LIBBPF_OPTS(bpf_tc_opts, tc, .prog_fd = tc_prog);
@@ -104,8 +104,8 @@ static void test_without_holding(const struct bpf_tc_hook *hook)
 	CHECK(!heard(NULL));
 }
 
-/* OBJECT without the program SKIP, and without the array if that is jump(),
- * which uses it: 0 or the error
+/* Loads OBJECT without the program SKIP, and without the array if SKIP is
+ * jump(), which uses it. Returns 0 or the error.
  */
 static int load_without(const char *object, const char *skip)
 {
@@ -133,7 +133,7 @@ static int load_without(const char *object, const char *skip)
 }
 
 #ifdef HOLD_MAPS
-/* An older library has neither. */
+/* An older library lacks these. */
 #pragma weak libbpf_probe_hold_maps
 #pragma weak bpf_program__attach_xdp_opts
 
@@ -169,7 +169,7 @@ static void test_link_refused(const char *reason)
 
 	CHECK(bpf_link_create(xdp_prog, ifindex, BPF_XDP, &opts) == -EINVAL);
 	CHECK(heard(reason));
-	/* Another -EINVAL is not blamed on the kernel. */
+	/* Another cause of -EINVAL is not explained by the missing flag. */
 	opts.flags = XDP_FLAGS_REPLACE;
 	CHECK(bpf_link_create(xdp_prog, ifindex, BPF_XDP, &opts) == -EINVAL);
 	CHECK(!heard(reason));
@@ -194,14 +194,14 @@ static void test_tc(const struct bpf_tc_hook *hook)
 
 	CHECK(!bpf_tc_attach(hook, &tc) && tc.hold_maps);
 
-	/* Still set, or not: ignored as input, and an output */
+	/* Still set or not: ignored as input, set as output */
 	reset(&tc);
 	CHECK(!bpf_tc_query(hook, &tc) && tc.hold_maps);
 	reset(&tc);
 	tc.hold_maps = false;
 	CHECK(!bpf_tc_query(hook, &tc) && tc.hold_maps);
 
-	/* A replaced filter is what the new request says. */
+	/* A replaced filter takes the flags of the new request. */
 	reset(&tc);
 	tc.prog_fd = tc_prog;
 	tc.flags = BPF_TC_F_REPLACE;
@@ -216,7 +216,7 @@ static void test_tc(const struct bpf_tc_hook *hook)
 	CHECK(!bpf_tc_detach(hook, &tc) && tc.hold_maps);
 	CHECK(!heard(NULL));
 
-	/* Another -EINVAL is not blamed on the kernel. */
+	/* Another cause of -EINVAL is not explained by the missing flag. */
 	CHECK(bpf_tc_attach(hook, &wrong) == -EINVAL);
 	CHECK(!heard("cannot hold maps"));
 }
@@ -261,8 +261,8 @@ static void test_filter(const struct bpf_tc_hook *hook)
 	CHECK(!bpf_tc_attach(hook, &tc));
 }
 #else
-/* Who knows nothing of holding does not hold after querying a filter that does
- * and replacing it with the same options.
+/* A caller that does not know the flag does not hold by accident when it
+ * queries a held filter and replaces it with the same options.
  */
 static void test_filter(const struct bpf_tc_hook *hook)
 {

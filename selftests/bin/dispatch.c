@@ -2,16 +2,15 @@
 /*
  * dispatch [-hb] WHERE DISPATCHER DIR DEV [PROGRAM]...: attaches as libxdp does
  *
- * Loads a new DISPATCHER, attaches each PROGRAM by freplace behind it, pins
- * these programs and links in DIR, attaches the dispatcher on DEV in place of
- * what is there (WHERE: xdp or tcx_ingress), and exits. With a DEV of "none" the
- * dispatcher is pinned instead; WHERE can be syscall then, which is sleepable.
- * PROGRAM is an object file with a program named "entry", or a pin of one that an
- * earlier run loaded.
+ * Loads a new DISPATCHER, attaches each PROGRAM to it by freplace, pins these
+ * programs and links in DIR, replaces the program on DEV by the dispatcher
+ * (WHERE: xdp or tcx_ingress), and exits. If DEV is "none", the dispatcher is
+ * pinned instead; then WHERE can also be syscall, which is sleepable. PROGRAM
+ * is an object file with a program named "entry", or the pin of a program that
+ * an earlier run loaded.
  *
  *   -h		the links hold the prog arrays of their programs
- *   -b		bind jmp_deep to the entry program first, which itself does not
- *		use it
+ *   -b		first bind jmp_deep to the entry program, which does not use it
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -45,8 +44,8 @@ static struct bpf_object *open_object(const char *path)
 
 	if (!obj)
 		err(1, "%s", path);
-	/* That of freplace programs is 0, and a prog array takes only what has
-	 * the same one as the program that uses it.
+	/* That of freplace programs is 0. A prog array only accepts programs
+	 * with the same one as the program that uses it.
 	 */
 	bpf_object__for_each_program(prog, obj) {
 		bpf_program__set_type(prog, type);

@@ -3,16 +3,15 @@
  * dump link FROM TO
  * dump filter DEV FROM TO
  *
- * Dumps all links, or the ingress filters of DEV, again and again, with room
- * for FROM to TO bytes in each message of the kernel, by steps of 4. This way
- * each attribute in turn is the first that does not fit. Prints what the dumps
- * have in common:
+ * Repeatedly dumps all links, or the ingress filters of DEV. The kernel may
+ * use FROM to TO bytes for each message, in steps of 4, so that each attribute
+ * in turn is the first that does not fit. Prints a summary:
  *
  *   OBJECTS objects, HELD held, at most LONGEST bytes, XDP at most XDP bytes,
  *   at least LEFT bytes left
  *
- * and fails where they differ. Held are those with a flag to hold, LEFT is the
- * smallest room that was left in a message.
+ * and fails if the dumps differ. Held objects have the flag, LEFT is the
+ * smallest unused space in a message.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,8 +71,8 @@ static struct seen dump(const char *dev, int room, int *left)
 	struct mnl_socket *nl = nl_open();
 	int len, ret;
 
-	/* The kernel makes messages as large as the largest buffer that was
-	 * read with before.
+	/* The size of the kernel's messages depends on the largest buffer that
+	 * was used before.
 	 */
 	request(nl, dev, 0);
 	if (mnl_socket_recvfrom(nl, buf, room) < 0)

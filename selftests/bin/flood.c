@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * flood DEV: send frames that the test programs count out of DEV, on all CPUs
- * at once, until SIGTERM; then print how many were sent, one CPU a line.
- * Prints "flooding" when it begins.
+ * flood DEV: send frames that the test programs count from DEV, on all CPUs at
+ * once, until SIGTERM; then print the number of frames of each CPU, one per
+ * line. Prints "flooding" at the start.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -2,24 +2,23 @@
 /*
  * fuzz WHO SEED COUNT [FIRST]: bad requests to attach
  *
- * Sends COUNT requests, made of valid ones for XDP, cls_bpf, tcx and BPF links by
- * chance alone: wrong fds and flags in every combination, attributes that are
- * missing, too short, too long, twice there; then bits that flip, messages
- * that end early or late. WHO sends them: "root", with all capabilities;
- * "admin", with CAP_NET_ADMIN alone; "userns", with all of them in a user and
- * network namespace of its own; "nobody", with none.
+ * Sends COUNT requests for XDP, cls_bpf, tcx and BPF links: valid ones with
+ * random changes. They have wrong fds and flags in every combination, and
+ * attributes that are missing, too short, too long or repeated; then flipped
+ * bits, and messages of the wrong length. WHO sends them: "root", with all
+ * capabilities; "admin", only with CAP_NET_ADMIN; "userns", with all of them
+ * in a user and network namespace of its own; "nobody", with none.
  *
- * Number N depends on SEED and N alone, and meets one of six states of
- * attachments, so that each answer can be compared between kernels. What
- * carries the flag to hold is sent twice, first without it. Prints
+ * Request N only depends on SEED and N, and meets one of six states of
+ * attachments, so that the answers of two kernels can be compared. A request
+ * with the flag is sent twice, first without it. Prints
  *
  *	N KIND STATE plain|flagged ANSWER
  *
- * ANSWER is 0 or the number of the error, or "none" for what the kernel takes
- * for no request. With FIRST, begins there and prints the requests, too. Fails
- * where an error changed an attachment, where the dump disagrees with a request
- * about the flag, and where at the end somebody still has a reference to what
- * was attached.
+ * ANSWER is 0 or the number of the error, or "none" if the kernel does not
+ * answer. With FIRST, begins there and prints the requests too. Fails if an
+ * error changed an attachment, if the dump disagrees with the flag of a
+ * request, or if there are references to the attached programs at the end.
  */
 #include <bpf/bpf.h>
 #include <arpa/inet.h>
@@ -41,7 +40,7 @@
 #define HOLD_TC	TCA_BPF_FLAG_HOLD_MAPS
 
 #define DEADLINE 20 /* seconds */
-#define DEV 70	/* index of the device that all is about, of fixed number */
+#define DEV 70	/* fixed index of the tested device */
 #define LO 1
 #define LARGEST 70000
 #define IN_A_ROW 16
@@ -64,8 +63,8 @@ struct request {
 	enum start start;
 	size_t size;
 	bool other;		/* for another classifier */
-	bool pristine;		/* as it was built */
-	__u32 *flag;		/* where the flag to hold is set, or NULL */
+	bool pristine;		/* not changed since it was built */
+	__u32 *flag;		/* the word with the flag, or NULL */
 	char data[LARGEST];
 };
 
@@ -227,7 +226,7 @@ static void make_create(struct request *r)
 {
 	__u32 flags = xdp_flags();
 
-	/* flags that links do not have */
+	/* flags that links do not support */
 	if (!one_in(8))
 		flags &= ~(XDP_FLAGS_REPLACE | XDP_FLAGS_UPDATE_IF_NOEXIST);
 	put_words(r, PICK(64, 16, 16, 48, 12, draw(200)),
@@ -337,8 +336,8 @@ static void mutate(struct request *r)
 	}
 	if (!is_netlink(r))
 		return;
-	/* Other requests and dumps are not what this is about, and without an
-	 * answer there is nothing to compare.
+	/* Other requests and dumps are not tested, and without an answer there
+	 * is nothing to compare.
 	 */
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
@@ -352,8 +351,8 @@ static __u32 *find_flags(struct request *r)
 	struct nlmsghdr *nlh = (void *)r->data;
 	const struct nlattr *attr;
 
-	/* The kernel adds zeros to what is too short: the flag is in the first
-	 * byte of its word.
+	/* The kernel extends short attributes with zeros: the flag is in the
+	 * first byte of its word.
 	 */
 	if ((r->kind == CREATE || r->kind == TCX || r->kind == TCX_LINK) &&
 	    r->size > 12)
@@ -373,7 +372,7 @@ static __u32 *find_flags(struct request *r)
 
 static void make_request(struct request *r, __u64 seed, __u64 number)
 {
-	/* the same state for some in a row, because to attach takes long */
+	/* several requests use one state, because an attach takes long */
 	seed_random(seed, number / IN_A_ROW);
 	r->number = number;
 	r->start = draw(STARTS);
@@ -404,7 +403,7 @@ static int send_request(struct request *r)
 	fd = sys_bpf(kinds[r->kind].cmd, r->data, r->size);
 	if (fd < 0)
 		return -errno;
-	/* what it attached is there as long as the link */
+	/* the attachment lasts as long as the link */
 	if (kinds[r->kind].cmd == BPF_LINK_CREATE && dup2(fd, FD_NEW) >= 0)
 		close(fd);
 	return 0;
@@ -437,7 +436,7 @@ static void to_number(int fd, int number)
 	close(fd);
 }
 
-/* Held, where the kernel can: on an error that makes no difference. */
+/* Held if the kernel supports it; an error does not matter. */
 static void begin(enum start start)
 {
 	__u32 hold = kernel_has_holds() ? HOLD_XDP : 0;
@@ -481,7 +480,7 @@ static void begin(enum start start)
 	}
 }
 
-/* ---- what is seen of it ------------------------------------------------- */
+/* ---- state --------------------------------------------------------------- */
 
 struct seen {
 	struct attachment xdp, filters[8];
@@ -504,7 +503,7 @@ static void look_at_tcx(struct seen *seen)
 		LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = ids,
 			    .prog_attach_flags = flags, .count = 4);
 
-		/* those who may not ask have changed nothing */
+		/* without privileges nothing was changed */
 		if (bpf_prog_query_opts(DEV, directions[i], &opts))
 			continue;
 		for (j = 0; j < opts.count && seen->listed_count < 8; j++) {
@@ -529,7 +528,7 @@ static void clear_tcx(void)
 				.attach_type = directions[i],
 			};
 
-			/* it may not be there */
+			/* it may not exist */
 			sys_bpf(BPF_PROG_DETACH, &attr, sizeof(attr));
 		}
 	}
@@ -545,7 +544,7 @@ static __u32 nr_maps(int fd)
 	return info.nr_map_ids;
 }
 
-/* Of the device, as far as it is there */
+/* The state of the device, if it exists */
 static struct seen look(void)
 {
 	struct bpf_link_info info;
@@ -573,14 +572,14 @@ static struct seen look(void)
 	return seen;
 }
 
-/* Takes away what is attached; "all" if devices may be changed, too */
+/* Detaches everything; ALL if devices may have been changed too */
 static void end(const struct seen *seen, bool all)
 {
-	/* A closed link is a link that is gone: last reference, synchronous */
+	/* Closing the link drops its last reference, synchronously */
 	close(FD_LINK);
 	close(FD_NEW);
 	if (all) {
-		/* either of them may be gone, or elsewhere */
+		/* either of them may be deleted or in another namespace */
 		nl_delete_link(nl, DEV);
 		nl_delete_link(nl, DEV + 1);
 		set_xdp(LO, -1, XDP_FLAGS_SKB_MODE);
@@ -591,7 +590,7 @@ static void end(const struct seen *seen, bool all)
 		set_xdp(DEV, -1, XDP_FLAGS_DRV_MODE);
 		set_xdp(DEV, -1, XDP_FLAGS_SKB_MODE);
 	}
-	/* not everybody is told of those that are there */
+	/* not every sender may list the existing ones */
 	clear_tcx();
 	if (seen->count) {
 		set_clsact(false);
@@ -617,12 +616,12 @@ static void complain(const struct request *r, int result, const char *what)
 	     kinds[r->kind].name, start_names[r->start], result, what);
 }
 
-/* An attach that is as it was built must leave what its flag says. */
+/* An unchanged attach request must have the effect of its flag. */
 static void check_flag(const struct request *r, const struct seen *now,
 		       bool flagged)
 {
 	const struct ifinfomsg *ifi = (void *)r->data + NLMSG_HDRLEN;
-	/* the filter of the start may be another one, and still be there */
+	/* the initial filter may be another one that still exists */
 	__u32 i, held = 0, others = kernel_has_holds() && r->start == FILTER;
 
 	if (!r->pristine || r->other || r->kind == UPDATE || r->kind == BINDMAP)
@@ -649,8 +648,8 @@ static void check_flag(const struct request *r, const struct seen *now,
 	}
 }
 
-/* Whether the request can have changed no more than end() takes away: of a
- * device anything, part of it even if the answer was an error.
+/* Can end() undo all that the request may have changed? Any change of a device
+ * counts, even if the request failed.
  */
 static bool harmless(const struct request *r, int result)
 {
@@ -710,7 +709,7 @@ static void one(struct request *r, bool flagged, bool can_begin)
 	if (!can_begin) {
 		if (is_netlink(r) && !same)
 			complain(r, result, "nobody changed it");
-		/* which takes no capability, once one has the program */
+		/* this requires no capability, if one has the program */
 		close(FD_NEW);
 		clear_tcx();
 		return;
@@ -721,7 +720,7 @@ static void one(struct request *r, bool flagged, bool can_begin)
 	}
 }
 
-/* ---- who sends, and all of it ------------------------------------------- */
+/* ---- senders, main ------------------------------------------------------- */
 
 static void load(enum bpf_prog_type type, int map, int number)
 {
@@ -782,7 +781,7 @@ static void send_all(const char *who, __u64 seed, __u64 first, __u64 count)
 	fflush(stdout);
 }
 
-/* The sender's fds are closed, and its devices are gone. */
+/* The sender's fds are closed, and its devices are deleted. */
 static void nothing_is_left(__u32 map_id)
 {
 	double end = now() + DEADLINE;

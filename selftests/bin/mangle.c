@@ -2,8 +2,8 @@
 /*
  * mangle FROM TO SEED: a broken copy of an object file
  *
- * Cut off, or with bits, bytes and words that are other ones, half of them in
- * the headers and tables, where they do most.
+ * Truncated, or with changed bits, bytes and words, half of them in the headers
+ * and tables, where they have the largest effect.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 	seed_random(strtoull(argv[3], NULL, 0), 0);
 
 	for (n = 1 + draw(4); n; n--) {
-		/* of the whole one, also when its headers are broken by now */
+		/* of the whole file, even if its headers are broken by now */
 		at = place((void *)from, size);
 		switch (draw(3)) {
 		case 0:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stall PINNED_PROG: ask for the ids of the program's maps, with a buffer on a
- * page that never comes. Prints "stalled" when the kernel waits for that page,
- * and stays until it is killed.
+ * stall PINNED_PROG: request the ids of the program's maps, with a buffer in a
+ * page that never arrives. Prints "stalled" when the kernel waits for the page,
+ * and waits to be killed.
  */
 #include <bpf/bpf.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static void *ask(void *arg)
 
 	if (bpf_prog_get_info_by_fd(prog, &info, &len))
 		err(1, "bpf_prog_get_info_by_fd");
-	errx(1, "the page came");
+	errx(1, "the page arrived");
 	return arg;
 }
 

@@ -50,7 +50,7 @@ __u32 parse_flags(const struct flag *flags, const char *text)
 			    !strncmp(flag->name, text, len))
 				break;
 		if (!flag->name)
-			errx(2, "no such flag: %s", text);
+			errx(2, "unknown flag: %s", text);
 		value |= flag->value;
 	}
 	return value;
@@ -86,14 +86,14 @@ int number(char **argv)
 static const char *nth;	/* the allocation that fails, or NULL */
 static int fail_nth;
 
-/* Stands right before the system call that a request is about. */
+/* Called right before the system call under test. */
 void begin_fault(void)
 {
 	if (nth && pwrite(fail_nth, nth, strlen(nth), 0) < 0)
 		err(1, "fail-nth");
 }
 
-/* The kernel counts down: what is left after the fault is 0. */
+/* The kernel counts down: 0 is left after the fault. */
 static void end_fault(void)
 {
 	char left[16] = {};
@@ -174,7 +174,7 @@ int tc(char **argv)
 	return talk(nl_open(), tc_request(argv, 0));
 }
 
-/* ROUNDS {xdp|tc} and what belongs to that */
+/* ROUNDS {xdp|tc} and the arguments of that request */
 int toggle(char **argv)
 {
 	long rounds = strtol(argv[0], NULL, 0);
@@ -253,7 +253,7 @@ int xdp_link(char **argv)
 		return print_result(bpf_link_update(link, prog, NULL));
 	if (!strcmp(verb, "detach"))
 		return print_result(bpf_link_detach(link));
-	errx(2, "no such request: link %s", verb);
+	errx(2, "unknown request: link %s", verb);
 }
 
 int bind_map(char **argv)
@@ -267,7 +267,7 @@ int bind_map(char **argv)
 	return !!ret;
 }
 
-/* PROG COUNT: a new prog array each time, of which only the binding stays */
+/* PROG COUNT: each time a new prog array, to which only the binding refers */
 int bind_new(char **argv)
 {
 	long count = strtol(argv[1], NULL, 0);
@@ -283,7 +283,7 @@ int bind_new(char **argv)
 	return 0;
 }
 
-/* PROG DEV COUNT: an XDP link that holds, created, detached and closed */
+/* PROG DEV COUNT: a held XDP link is created, detached and closed */
 int relink(char **argv)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
@@ -335,8 +335,8 @@ int send_frames(char **argv)
 	return 0;
 }
 
-/* Whether each of these frames has left the programs, so that none of them is
- * about to count anything. Some programs have no second array.
+/* Has each of these frames left the programs, so that none of them will change
+ * a counter? Some programs have no second array.
  */
 static bool all_done(const __u64 *c, __u32 frames)
 {

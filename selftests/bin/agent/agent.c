@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * agent serve FILE: answers one request per line of its standard input, "TAG
- * REQUEST". An answer is the content of FILE, lines of text and a last one,
- * "= TAG STATUS", and an empty line of standard output says that it is complete:
- * bash reads a pipe by single bytes. See ask in lib/testing.sh.
+ * REQUEST". It writes the answer to FILE, lines of text and a last line "= TAG
+ * STATUS", and then an empty line to standard output, because bash reads pipes
+ * byte by byte. See ask in lib/testing.sh.
  *
- * agent REQUEST: answers that one and exits with its status.
+ * agent REQUEST: answers this request and exits with its status.
  *
- *   ids			list all maps, programs and links, one a line
- *   ids none			wait until there is none, otherwise list what
- *				is left and fail
+ *   ids			list all maps, programs and links, one per line
+ *   ids none			wait until there is none, otherwise list those
+ *				that are left and fail
  *   ids newest {map|prog} NAME	the id of the newest one of this name, if any
  *   ids counts PROG		counters of progs/jump.h that the program uses
  *   ids filled PROG		how many slots of its prog arrays are filled
- *   ids slots MAP		how many slots of this one are filled
+ *   ids slots MAP		how many slots of this map are filled
  *   ids verdict PROG		what it returns for a frame of zeros
  *   ids on DEV WHERE		the id of the program that is attached, if any
  *   ids state DEV WHERE	its name, with ",hold" if it is held, or "none"
- *   refs {map|prog} ID...	reference counters, from the kernel's memory
+ *   refs {map|prog} ID...	reference counters, read from kernel memory
  *   number {xdp|tc} FLAGS	their value
  *   xdp DEV PROGRAM FLAGS [EXPECTED]
  *   tc DEV PROGRAM FLAGS [GEN_FLAGS]
  *				one netlink request with flags that no library
  *				would send: "ok" or the name of the error, and
  *				the extended ack
- *   toggle ROUNDS {xdp|tc} ...	that many times without the flag to hold and
- *				then as given; stops at an error
+ *   toggle ROUNDS {xdp|tc} ...	so many times without the flag and then as
+ *				given; stops at an error
  *   link create PROGRAM FLAGS DEV PIN	an XDP link: "ok" or an error
  *   link update PIN PROGRAM
  *   link detach PIN
@@ -36,31 +36,33 @@
  *   hook link HOOK DEV PROGRAM FLAGS PIN [OTHER]
  *   hook replace FUNCTION TARGET PROGRAM FLAGS PIN	an freplace link
  *   hook trace PROGRAM FLAGS PIN	a link of an fentry program
- *   hook list HOOK DEV		the names of the programs, in their order, those
- *				that are held with ",hold", or "none"
+ *   hook list HOOK DEV		the names of the programs in order, with ",hold"
+ *				if they are held, or "none"
  *   hook info PIN		as link info; of freplace the id of its target
  *   bind PROGRAM MAP		BPF_PROG_BIND_MAP, also with the base kernel
  *   bind_new PROGRAM COUNT	new prog arrays, filled, bound and closed
- *   relink PROGRAM DEV COUNT	XDP links that hold, created and closed; every
- *				other one is detached before
+ *   relink PROGRAM DEV COUNT	held XDP links, created and closed; every other
+ *				one is detached first
  *   pair DEV PEER		two new veth devices, which are up
- *   remove DEV			delete the device, if it is still there
+ *   remove DEV			delete the device, if it exists
  *   send DEV COUNT		frames that the test programs count
  *   traffic PROG DEV COUNT	the same, and what they added to the counters of
  *				the program
  *   settle [CPUS], reopen, refill, clear	see clear.c
  *   in NETNS REQUEST		in this network namespace
- *   fail N REQUEST		xdp, tc, link, hook or bind, while its N-th allocation
- *				fails: "injected" or, if it has fewer, "complete",
- *				and its answer, "lost" if that was not allocated
+ *   fail N REQUEST		xdp, tc, link, hook or bind, while its N-th
+ *				allocation fails: "injected" or, if it has fewer,
+ *				"complete", and its answer, "lost" if that could
+ *				not be allocated
  *
- * PROGRAM, EXPECTED, OTHER, TARGET and PIN are paths in bpffs, other objects are named by id.
- * PROGRAM may be "none" (detach) or, for tc, "classic". FLAGS are names with
- * commas: noexist, skb, drv, hw, replace, hold; direct, hold for tc; skip_hw,
- * skip_sw for GEN_FLAGS; replace, before, after, hold for a hook; unknown is a bit without a meaning, none is 0.
+ * PROGRAM, EXPECTED, OTHER, TARGET and PIN are paths in bpffs, other objects
+ * are named by id. PROGRAM may be "none" (detach) or, for tc, "classic". FLAGS
+ * are names separated by commas: noexist, skb, drv, hw, replace, hold; direct,
+ * hold for tc; skip_hw, skip_sw for GEN_FLAGS; replace, before, after, hold for
+ * a hook. "unknown" is an undefined bit, "none" is 0.
  *
- * A worker process answers. When it dies, for example of err(3) in a request,
- * its parent reports that as the status and starts another one.
+ * A worker process answers. When it exits, e.g. by err(3) in a request, its
+ * parent reports its status and starts another one.
  */
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -82,7 +84,7 @@
 static const struct request {
 	const char *name;
 	int (*answer)(char **argv);
-	int least, most;	/* words that follow */
+	int least, most;	/* arguments */
 } requests[] = {
 	{ "ids", ids, 0, 3 },
 	{ "refs", refs, 2, WORDS },
@@ -107,9 +109,9 @@ static const struct request {
 };
 
 double deadline = 10;
-static int first_temporary;	/* from this descriptor on all are closed */
-static int done = 3;		/* where the end of an answer is said */
-static char *tag;		/* of the request in work, shared with the parent */
+static int first_temporary;	/* close all from this one on */
+static int done = 3;		/* reports the end of an answer */
+static char *tag;		/* of the request, shared with the parent */
 
 void open_memory(void)
 {
@@ -119,7 +121,7 @@ void open_memory(void)
 		return;
 	kernel_open();
 	is_open = true;
-	/* what it keeps open is below the next free one */
+	/* the descriptors that it keeps open are below the next free one */
 	first_temporary = dup(0);
 	close(first_temporary);
 }
@@ -159,7 +161,7 @@ int answer(char **argv)
 			break;
 		return r->answer(argv + 1);
 	}
-	errx(2, "no such request: %s with %d words", argv[0], count);
+	errx(2, "unknown request: %s with %d words", argv[0], count);
 }
 
 static void end_answer(int status)
@@ -171,7 +173,7 @@ static void end_answer(int status)
 		exit(0);
 }
 
-/* Requests are not buffered: whoever reads after this process gets the next. */
+/* Requests are read unbuffered: the next worker gets the next request. */
 static void work(void)
 {
 	static char line[8192];

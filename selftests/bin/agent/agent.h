@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The requests of the agent: what follows the name, up to a NULL. A request
- * prints its answer and returns 0, or fails as err(3) does. What it leaves open
- * is closed after it.
+/* The requests of the agent: the arguments after the name, up to a NULL. A
+ * request prints its answer and returns 0, or fails as err(3) does. Descriptors
+ * that it leaves open are closed.
  */
 #ifndef AGENT_H
 #define AGENT_H
@@ -14,8 +14,8 @@
 /* Seconds to wait for anything, $DEADLINE */
 extern double deadline;
 
-/* kernel_open(), once in the life of the process. Its file descriptors stay open:
- * a request that opens others and needs this calls it before.
+/* Calls kernel_open() once. Its file descriptors stay open, so a request that
+ * opens others and needs this must call it first.
  */
 void open_memory(void);
 
@@ -37,7 +37,7 @@ struct flag {
 
 __u32 parse_flags(const struct flag *flags, const char *text);
 void print_flags(const struct flag *flags, __u32 value);
-/* Stands right before the system call that a request is about. */
+/* Called right before the system call under test. */
 void begin_fault(void);
 /* "ok" or the name of the error in errno, for a system call that returned RET */
 int print_result(int ret);
@@ -59,7 +59,7 @@ int traffic(char **argv);
 int hook(char **argv);
 /* The attach type of the hook of that name, or -1 */
 int find_hook(const char *name);
-/* What is attached there, in its order, at most MAX. Returns how many. */
+/* The programs attached there, in order, at most MAX. Returns their number. */
 int query_hook(int ifindex, enum bpf_attach_type type, struct attachment *to,
 	       int max);
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to a prog array around the moment in which it is cleared
+ * Races with the clear of a prog array
  *
- *   settle [CPUS]	clear an array on each CPU, or on the first CPUS of them,
+ *   settle [CPUS]	clear an array on each CPU, or on the first CPUS CPUs,
  *			and return when that is done
- *   reopen ROUNDS	open the array by its id and close it, again and again,
- *			after its last file descriptor was closed and before the
+ *   reopen ROUNDS	repeatedly open the array by its id and close it, after
+ *			its last file descriptor was closed and before the
  *			worker that clears it has run
- *   refill DEV|open	close the last file descriptor of an array so large that
- *			clearing it takes time; meanwhile, which what is still in
- *			it shows, attach to DEV with the hold, and be warned, or
- *			open the array by its id; fill the last slot, and print
- *			whether it still is filled (1) when that time is over
+ *   refill DEV|open	close the last file descriptor of an array that is so
+ *			large that clearing it takes time. Before it is cleared,
+ *			which is checked, attach to DEV with the flag and expect
+ *			a warning, or open the array by its id. Fill the last
+ *			slot, and print whether it is still filled (1) after the
+ *			time that a clear takes
  *   clear MS		print how many milliseconds it takes to clear a large
- *			array, the least of three, while another process opens it
- *			by its id every MS milliseconds, or does not (0)
+ *			array, the minimum of three, while another process opens
+ *			it by its id every MS milliseconds, or does not (0)
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -29,9 +30,9 @@
 #include "../../common/common.h"
 #include "agent.h"
 
-#define PATIENCE 60	/* seconds: clearing a large array takes some */
+#define PATIENCE 60	/* seconds, for the clear of a large array */
 
-/* Slots of an array that takes a second or so to clear */
+/* Slots of an array that takes about a second to clear */
 static __u32 large(void)
 {
 	const char *kernel = getenv("KERNEL");
@@ -44,8 +45,8 @@ struct pair {
 	__u32 map_id;
 };
 
-/* An array, and a program that jumps through its last slot, or otherwise returns
- * XDP_PASS
+/* An array, and a program that jumps through its last slot, or returns XDP_PASS
+ * if that is empty
  */
 static struct pair make_pair(__u32 slots)
 {
@@ -59,19 +60,20 @@ static struct pair make_pair(__u32 slots)
 	return pair;
 }
 
-/* What the slots are filled with */
+/* The program in the slots */
 static int load_target(void)
 {
 	return load_jumper(BPF_PROG_TYPE_XDP, "target", NULL, 0, XDP_TX, NULL);
 }
 
-/* Asks the program, not the array: opening that takes a user reference. */
+/* Asks the program instead of the array: opening that takes a user
+ * reference. */
 static bool hits(int prog)
 {
 	return run_prog(prog) == XDP_TX;
 }
 
-/* Returns when an array of that size that loses its last user reference in here
+/* Returns when an array of that size, which loses its last user reference here,
  * is cleared.
  */
 static void clear_another(__u32 slots, int target, unsigned int ms)
@@ -83,7 +85,7 @@ static void clear_another(__u32 slots, int target, unsigned int ms)
 	close(pair.map);
 	while (hits(pair.prog))
 		if (!nap(end, ms))
-			errx(1, "nothing is cleared within %d s", PATIENCE);
+			errx(1, "no array was cleared within %d s", PATIENCE);
 	close(pair.prog);
 }
 
@@ -161,17 +163,17 @@ int refill(char **argv)
 	else
 		attach_too_late(argv[0], &pair);
 	if (!is_filled(pair.map_id, slots - 2))
-		errx(1, "it was cleared before");
+		errx(1, "the array was cleared too early");
 	fill_slot_by_id(pair.map_id, slots - 1, target);
 
-	/* The worker has begun, and goes on beside the first one of these. */
+	/* The worker is running now, in parallel with the first of these. */
 	clear_another(slots, target, 50);
 	clear_another(slots, target, 50);
 	printf("%d\n", hits(pair.prog));
 	return 0;
 }
 
-/* A process that opens the array again and again, each time for a millisecond */
+/* A process that opens the array repeatedly, each time for a millisecond */
 static pid_t start_reader(const struct pair *pair, unsigned int every_ms)
 {
 	pid_t pid = fork();

@@ -44,7 +44,7 @@ static enum bpf_attach_type hook_type(const char *name)
 	int type = find_hook(name);
 
 	if (type < 0)
-		errx(2, "no such hook: %s", name);
+		errx(2, "unknown hook: %s", name);
 	return type;
 }
 
@@ -239,5 +239,5 @@ int hook(char **argv)
 		return trace(argv);
 	if (!strcmp(verb, "info") && words == 1)
 		return print_info(argv[0]);
-	errx(2, "no such request: hook %s with %d words", verb, words);
+	errx(2, "unknown request: hook %s with %d words", verb, words);
 }

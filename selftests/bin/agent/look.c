@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel has of BPF */
+/* The BPF objects in the kernel */
 #include <bpf/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +17,9 @@ static int print_number(__u32 number)
 static struct kernel_map maps[4096];
 static struct kernel_prog progs[4096];
 
-/* Nothing opens a prog array here. The last user reference of one that was cleared
- * would be dropped once more, and a base kernel leaks an array if that happens
- * twice in a row.
+/* This must not open prog arrays: when one that was cleared loses its last user
+ * reference again, it is cleared again, and a base kernel leaks an array if
+ * that happens twice in a row.
  */
 static int list(void)
 {
@@ -142,7 +142,7 @@ static int slots_of_map(__u32 id)
 	struct kernel_map map;
 
 	if (!kernel_map(id, &map))
-		errx(1, "map %u is gone", id);
+		errx(1, "map %u does not exist", id);
 	return print_number(filled_slots(&map));
 }
 
@@ -183,7 +183,7 @@ int ids(char **argv)
 	if (!what)
 		return list();
 	if (!first)
-		errx(2, "no such request: ids %s", what);
+		errx(2, "unknown request: ids %s", what);
 	if (!strcmp(what, "newest") && argv[2])
 		return print_newest(first, argv[2]);
 	if (!strcmp(what, "on") && argv[2])
@@ -198,10 +198,10 @@ int ids(char **argv)
 		return slots_of_map(id);
 	if (!strcmp(what, "verdict"))
 		return print_number(run_prog(open_prog(id)));
-	errx(2, "no such request: ids %s", what);
+	errx(2, "unknown request: ids %s", what);
 }
 
-/* What is gone has no references. */
+/* A freed object has no references. */
 int refs(char **argv)
 {
 	struct kernel_prog prog;
