@@ -44,7 +44,7 @@ hit_or_miss()
 
 	add_pair eth0
 	attach_behind "$where" one -b "${object[$where]}" "${object[$where]}"
-	until_true "without the flag the array is emptied" \
+	until_true "without the flag the array is cleared" \
 		emptied "$(pinned_id "$pins/one/first")"
 	all_miss one first
 	all_miss one second
@@ -150,7 +150,7 @@ case_ways_out()
 	stays_full "$entry" 2
 	rm "$pins/one/first_link"
 	until_true "the first link ends" refs_are "holds 0" "urefs 0"
-	until_true "the array is emptied" emptied "$entry"
+	until_true "the array is cleared" emptied "$entry"
 	rm -r "$pins/one"
 }
 
@@ -162,9 +162,7 @@ refs_are()
 # come_and_go TARGET PIN: a link that holds, ten times
 come_and_go()
 {
-	local round
-
-	for round in {1..10}; do
+	for _ in {1..10}; do
 		[[ $(agent hook replace second "$1" "$pins/one/first" hold \
 			"$2") == @(|ok*) ]]
 		rm "$2"
