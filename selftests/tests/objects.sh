@@ -133,7 +133,7 @@ case_section_of_several()
 case_several_broken() { fails unverifiable several.bpf.o program uses_broken; }
 case_several_not_there() { fails "doesn't contain prog" several.bpf.o program no; }
 case_no_section() { fails "doesn't contain sec" plain.bpf.o section no; }
-case_both() { fails "Define all maps in section" both.bpf.o; }
+case_both() { fails "Move all maps to section" both.bpf.o; }
 case_legacy_program() { fails 'use "section NAME"' legacy.bpf.o program entry; }
 case_no_object() { fails "No such file" absent.bpf.o; }
 
@@ -157,7 +157,7 @@ case_built_in_no_section()
 case_built_in_constants()
 {
 	tools patched-nolibbpf
-	fails "has section '.rodata'" constants.bpf.o
+	fails "Loading section '.rodata' requires libbpf" constants.bpf.o
 }
 
 # The base tool does not print the verifier log.

@@ -115,9 +115,9 @@ case_says_what_differs()
 	tc qdisc add dev eth0 clsact
 	defer remove_pins
 	xdp_set old link set dev eth0 xdpdrv
-	refused "takes programs of type 6" 2 \
+	refused "requires programs of type 6" 2 \
 		tc_filter old add dev eth0 ingress prio 1 handle 1
-	refused "with fragments or without" 2 \
+	refused "the same attach type and XDP frags support" 2 \
 		xdp_set frags -force link set dev eth0 xdpdrv
 	detach xdpdrv eth0
 	remove_pins
