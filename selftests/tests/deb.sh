@@ -23,7 +23,7 @@ case_bad_input()
 		RELEASE=sid PART=libbpf
 	refused "PART=all is none of: libbpf iproute2 tools kernel" PART=all
 	refused "REVISION=two is not a number" REVISION=two
-	refused "packages cannot be built for KERNEL=um: take patched" KERNEL=um
+	refused "packages cannot be built for KERNEL=um: use patched" KERNEL=um
 	refused "KERNEL_CONFIG=/nowhere is not a file: name one, or set KERNEL_CONFIG=cloud" \
 		PART=kernel KERNEL_CONFIG=/nowhere
 }
@@ -53,7 +53,7 @@ case_no_room()
 	local bin
 
 	says df 'x\n/dev/x 9 9 2000000 9%% /'
-	PATH=$bin:$PATH refused "Building packages needs $(value DISK_DEB) GB free" \
+	PATH=$bin:$PATH refused "Building packages needs $(value DISK_DEB) GB under" \
 		PART=libbpf
 }
 
@@ -73,7 +73,7 @@ case_iproute2_without_libbpf()
 
 	clone=$(mktemp -d "$top/build/deb-test.XXXXXX")
 	defer rm -rf "$clone"
-	cp -r "$top/selftests" "$top/Makefile" "$top/versions.mk" "$clone"
+	cp -r "$top"/{.make,selftests,Makefile,versions.mk} "$clone"
 	expect_text "use PART='libbpf iproute2'" \
 		plain make -C "$clone" deb PART=iproute2
 }

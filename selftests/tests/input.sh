@@ -14,7 +14,7 @@ new_clone()
 	clone=$(mktemp -d "$top/build/input.XXXXXX")
 	defer rm -rf "$clone"
 	git -c safe.directory='*' clone -q --shared "$top" "$clone/hold-maps"
-	cp -a "$top/selftests" "$top/Makefile" "$top/versions.mk" "$clone/hold-maps"
+	cp -a "$top"/{.make,selftests,Makefile,versions.mk} "$clone/hold-maps"
 	cd "$clone/hold-maps"
 }
 
@@ -80,7 +80,7 @@ case_old_qemu()
 {
 	new_clone
 	fake qemu-system-x86_64 'echo QEMU emulator version 5.2.0'
-	refused "qemu-system-x86_64 is version 5.2.0, and 7.0 or newer is needed" \
+	refused "qemu-system-x86_64 is version 5.2.0, but 7.0 or newer is required" \
 		make sources
 }
 
@@ -88,7 +88,7 @@ case_full_disk()
 {
 	new_clone
 	fake df 'echo x; echo /dev/x 9 9 2000000 9% /'
-	expect_text "needs 14 GB free under" plain make sources
+	expect_text "needs 14 GB under" plain make sources
 	[ ! -e build/src/linux ] || fail "an incomplete tree is left"
 }
 
@@ -98,7 +98,7 @@ case_missing_tool()
 	fake id 'echo 1000'
 	fake sudo 'exit 1'
 	sed -i 's/^gcc  /no-such-tool  /' .make/deps.sh
-	refused "this needs root once: run 'apt-get update && apt-get install" \
+	refused "the installation needs root: run 'apt-get update && apt-get install" \
 		make sources
 }
 
