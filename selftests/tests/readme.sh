@@ -29,6 +29,7 @@ unnumbered()
 
 # The recording matches the output of the demonstration.
 # @all patched
+# @needs jit
 case_recording()
 {
 	local now
