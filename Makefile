@@ -86,7 +86,7 @@ kernel: build/boot/$(KERNEL) ## build the kernel KERNEL (build/boot/, build/kern
 build/boot/base build/boot/um-base: build/state/linux
 build/boot/lts: build/state/lts-patched
 $(filter-out %base %/lts,$(kernels:%=build/boot/%)): build/state/linux-patched
-$(kernels:%=build/boot/%): selftests/vm/common.config $(scripts)/kernel.sh
+$(kernels:%=build/boot/%): selftests/vm/common.config $(addprefix $(scripts)/,kernel.sh configure.sh)
 $(filter build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/um.config
 $(filter-out build/boot/um%,$(kernels:%=build/boot/%)): selftests/vm/x86.config
 build/boot/debug build/boot/um-debug: selftests/vm/debug.config
