@@ -67,7 +67,8 @@ static int load_target(void)
 }
 
 /* Asks the program instead of the array: opening that takes a user
- * reference. */
+ * reference.
+ */
 static bool hits(int prog)
 {
 	return run_prog(prog) == XDP_TX;
