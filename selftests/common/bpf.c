@@ -67,21 +67,29 @@ void fill_slot_by_id(__u32 map_id, __u32 slot, int prog)
 	close(map);
 }
 
-int load_code(enum bpf_prog_type type, const char *name,
-	      const struct bpf_insn *insns, size_t count, __u32 *id)
+int load_code_opts(enum bpf_prog_type type, const char *name,
+		   const struct bpf_insn *insns, size_t count,
+		   struct bpf_prog_load_opts *opts, __u32 *id)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 	int fd;
 
-	opts.expected_attach_type = type == BPF_PROG_TYPE_XDP ? BPF_XDP : 0;
-	fd = bpf_prog_load(type, name, "GPL", insns, count, &opts);
+	fd = bpf_prog_load(type, name, "GPL", insns, count, opts);
 	if (fd < 0 || (id && bpf_prog_get_info_by_fd(fd, &info, &len)))
 		err(1, "program");
 	if (id)
 		*id = info.id;
 	return fd;
+}
+
+int load_code(enum bpf_prog_type type, const char *name,
+	      const struct bpf_insn *insns, size_t count, __u32 *id)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+
+	opts.expected_attach_type = type == BPF_PROG_TYPE_XDP ? BPF_XDP : 0;
+	return load_code_opts(type, name, insns, count, &opts, id);
 }
 
 int load_jumper(enum bpf_prog_type type, const char *name,

@@ -24,6 +24,8 @@
 #define JUMP_REG(op, d, s, o) \
 	((struct bpf_insn){ BPF_JMP | (op) | BPF_X, d, s, o, 0 })
 #define CALL(f)		((struct bpf_insn){ BPF_JMP | BPF_CALL, 0, 0, 0, f })
+#define CALL_LOCAL(i) \
+	((struct bpf_insn){ BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, i })
 #define EXIT()		((struct bpf_insn){ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 })
 
 struct code {

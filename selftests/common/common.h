@@ -125,6 +125,10 @@ void fill_slot_by_id(__u32 map_id, __u32 slot, int prog);
  */
 int load_code(enum bpf_prog_type type, const char *name,
 	      const struct bpf_insn *insns, size_t count, __u32 *id);
+struct bpf_prog_load_opts;
+int load_code_opts(enum bpf_prog_type type, const char *name,
+		   const struct bpf_insn *insns, size_t count,
+		   struct bpf_prog_load_opts *opts, __u32 *id);
 
 /* A tail call: through this slot of this map */
 struct jump {

@@ -9,10 +9,11 @@
  *   --deadline N	seconds until the kernel must match the model at a quiet point
  *		(60); with --break, after the model was made wrong
  *   --no-flag	never ask for a hold, for kernels without the flag
- *   --break hold|filter|tcx|uref|prog
+ *   --break hold|filter|tcx|freplace|uref|prog
  *		from the middle of the run on, make the model wrong: it
- *		assumes holds of XDP programs, filters or programs of tcx that
- *		have none, or misses file descriptors of arrays or programs
+ *		assumes holds of XDP programs, filters, programs of tcx or
+ *		freplace links that have none, or misses file descriptors of
+ *		arrays or programs
  *   --verbose	print each operation
  *
  * Runs in namespaces of its own for network and mounts, leaves nothing behind, and fails at
@@ -199,7 +200,7 @@ static void renew(void)
 		handle_drop(h);
 		n = i % 3;
 		prog_new(h, i / 3, draw(sh->procs * OWN_SLOTS), n,
-			 &maps[i / 3 * 2]);
+			 &maps[i / 3 * 2], 0);
 		sh->current[SHARED_MAPS + i] = h->obj;
 		prog = obj_of(h);
 		for (k = 0; k < SHARED_MAPS; k++)
@@ -277,7 +278,7 @@ static void setup(void)
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		err(1, "setup");
 	/* only the first namespace has this */
-	sh->dispatcher = !access("/proc/sys/net/core/bpf_jit_enable", F_OK);
+	sh->jit = !access("/proc/sys/net/core/bpf_jit_enable", F_OK);
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("stress", "/sys", "sysfs", 0, NULL) ||
@@ -290,6 +291,8 @@ static void setup(void)
 				    COUNTERS * 8, 1, NULL);
 	if (sh->counts < 0)
 		err(1, "counts");
+	if (sh->jit)
+		freplace_open();
 	state_open();
 	libbpf_set_print(NULL); /* many requests are meant to fail */
 }

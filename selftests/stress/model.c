@@ -66,7 +66,7 @@ static void count_listed_holds(const struct list *list, int *urefs)
 }
 
 /* The user references of this worker. The hold of a link is counted for its
- * device.
+ * device, if it has one.
  */
 void model_count_urefs(const struct worker *w, int *urefs)
 {
@@ -84,6 +84,9 @@ void model_count_urefs(const struct worker *w, int *urefs)
 	for (i = 0; i < ALL_FILTERS; i++)
 		if (f[i].prog && f[i].hold)
 			add_hold(f[i].prog, urefs);
+	for (i = HANDLES - LINKS; i < HANDLES; i++)
+		if (obj_of(&w->handle[i])->hold)
+			add_hold(obj_of(&w->handle[i])->prog, urefs);
 }
 
 static void mark_maybe(struct obj *map, int first, int n)
@@ -198,8 +201,10 @@ static void count_refs(const struct worker *w, int *refs)
 
 	for (h = w->handle; h < w->handle + HANDLES; h++) {
 		refs[h->obj] += handle_refs(h);
-		if (h->obj && h->what == LINK)
-			refs[obj_of(h)->prog]++;
+		if (h->what != LINK)
+			continue;
+		refs[obj_of(h)->prog]++;
+		refs[obj_of(h)->target]++;
 	}
 	/* one for the driver, one for the device or its link */
 	for (i = 0; i < DEVS; i++) {
@@ -209,6 +214,21 @@ static void count_refs(const struct worker *w, int *refs)
 	}
 	for (i = 0; i < ALL_FILTERS; i++)
 		refs[f[i].prog]++;
+}
+
+/* The references that programs of this pool, which can only be attached by
+ * freplace, have to their targets until they are attached
+ */
+static void count_targets(int pool, int *refs)
+{
+	int i;
+
+	for (i = pool * POOL; i < (pool + 1) * POOL; i++) {
+		const struct obj *obj = &sh->obj[i];
+
+		if (obj->used && obj->what == PROG && refs[i])
+			refs[obj->target]++;
+	}
 }
 
 /* The references that programs of this pool have to arrays */
@@ -235,6 +255,7 @@ bool model_keeps(int obj)
 
 	memset(own, 0, sizeof(own));
 	count_refs(me, own);
+	count_targets(me->index, own);
 	count_used(me->index, own);
 	count_used(PARENT, own);
 	return own[obj];
@@ -249,8 +270,9 @@ static void count_all(void)
 	for (w = 0; w < POOLS; w++) {
 		model_count_urefs(&sh->worker[w], urefs);
 		count_refs(&sh->worker[w], refs);
+		count_targets(w, refs);
 	}
-	if (sh->dispatcher)
+	if (sh->jit)
 		count_dispatched();
 	settle_contents();
 	for (w = 0; w < POOLS; w++)
@@ -279,7 +301,7 @@ static void print_obj(FILE *out, int i, const struct state *k)
 
 	fprintf(out, "%s id %u of %d, %s: model %d references, %d %s; kernel",
 		what_name[obj->what], obj->id, i / POOL,
-		obj->kind == XDP ? "xdp" : "tc", refs[i], urefs[i],
+		kind_name[obj->kind], refs[i], urefs[i],
 		obj->what == MAP ? "urefs" : "holds");
 	if (k)
 		fprintf(out, " %ld, %ld;", k->refs, k->urefs);
@@ -380,8 +402,7 @@ static void commit_objects(void)
 		struct obj *obj = &sh->obj[i];
 
 		obj->used = refs[i] || named[i];
-		if (obj->what == LINK)
-			obj->busy = false;
+		obj->busy = false;
 		if (obj->what != MAP)
 			continue;
 		for (k = 0; k < obj->n; k++)
@@ -413,7 +434,22 @@ static void commit(void)
 	}
 }
 
-/* Where the tail call of the program leads, as reported by its target */
+/* The tag that a probe of the program must return: that of the program that its
+ * tail call leads to, or of itself if it makes none
+ */
+static int expected_tag(int p)
+{
+	const struct obj *prog = &sh->obj[p];
+	int to;
+
+	if (prog->replaced_by)
+		return expected_tag(prog->replaced_by);
+	if (!prog->entry)
+		return TAG_PROG + p;
+	to = content[prog->maps[0].map][prog->key];
+	return to ? TAG_PROG + to : TAG_MISSED;
+}
+
 static int probe(int fd)
 {
 	unsigned char packet[ETH_ZLEN] = {
@@ -430,26 +466,25 @@ static int probe(int fd)
 /* The JIT turns slots into direct jumps of programs: these must agree, too. */
 static void probe_all(void)
 {
-	int p, map, wanted, seen, fd;
+	int p, seen, fd;
 
 	for_each_obj(p) {
 		const struct obj *prog = &sh->obj[p];
 
-		if (prog->what != PROG || !refs[p] || !prog->entry)
+		/* freplace programs cannot be run without their targets */
+		if (prog->what != PROG || !refs[p] || prog->kind == EXT ||
+		    (!prog->entry && prog->kind != TARGET))
 			continue;
-		map = prog->maps[0].map;
-		wanted = content[map][prog->key];
-		wanted = wanted ? TAG_PROG + wanted : TAG_MISSED;
 		fd = open_by_id(PROG, prog->id);
 		if (fd < 0)
 			fail("prog id %u: %m", prog->id);
 		seen = probe(fd);
 		close(fd);
-		if (seen == wanted)
+		if (seen == expected_tag(p))
 			continue;
 		dump();
-		fail("prog id %u jumps to slot %d of map id %u: model %#x, kernel %#x",
-		     prog->id, prog->key, sh->obj[map].id, wanted, seen);
+		fail("a probe of prog id %u returns a wrong tag: model %#x, kernel %#x",
+		     prog->id, expected_tag(p), seen);
 	}
 }
 

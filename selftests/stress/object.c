@@ -25,7 +25,7 @@ static void land(struct code *c, int jump)
 static void emit_probe(struct code *c, const struct obj *p, int tag,
 		       const int *fds)
 {
-	bool xdp = p->kind == XDP;
+	bool xdp = p->kind != TC;
 	int traffic[2], second;
 
 	emit(c, LOAD(BPF_W, BPF_REG_2, BPF_REG_6,
@@ -55,13 +55,33 @@ static void emit_probe(struct code *c, const struct obj *p, int tag,
 	land(c, traffic[1]);
 }
 
+/* A program of kind TARGET starts with a call of the function that can be
+ * replaced, which must be one that may change the packet.
+ */
+static void emit_target(struct code *c)
+{
+	emit(c, CALL_LOCAL(1));
+	emit(c, EXIT());
+	emit(c, MOV64_REG(BPF_REG_6, BPF_REG_1));
+	emit(c, MOV64_IMM(BPF_REG_2, 0));
+	emit(c, CALL(BPF_FUNC_xdp_adjust_head));
+}
+
 static int load(struct obj *p, int tag, const int *fds)
 {
+	static const enum bpf_prog_type types[] = {
+		[XDP] = BPF_PROG_TYPE_XDP, [TC] = BPF_PROG_TYPE_SCHED_CLS,
+		[EXT] = BPF_PROG_TYPE_EXT, [TARGET] = BPF_PROG_TYPE_XDP,
+	};
 	/* for filters: the next one sees the packet, too */
-	int pass = p->kind == XDP ? XDP_PASS : TC_ACT_UNSPEC;
+	int pass = p->kind == TC ? TC_ACT_UNSPEC : XDP_PASS;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	struct code c = {};
 
-	emit(&c, MOV64_REG(BPF_REG_6, BPF_REG_1));
+	if (p->kind == TARGET)
+		emit_target(&c);
+	else
+		emit(&c, MOV64_REG(BPF_REG_6, BPF_REG_1));
 	emit_probe(&c, p, tag, fds);
 	emit_count(&c, p->entry ? ENTERED : HIT);
 	if (p->entry) {
@@ -77,12 +97,16 @@ static int load(struct obj *p, int tag, const int *fds)
 		emit_count(&c, MISSED);
 	}
 	emit_return(&c, pass);
-	return load_code(p->kind == XDP ? BPF_PROG_TYPE_XDP :
-					  BPF_PROG_TYPE_SCHED_CLS,
-			 p->entry ? "entry" : "leaf", c.insn, c.n, &p->id);
+	/* XDP programs have no expected attach type here, because those of
+	 * freplace have none, and only programs that agree can share an array
+	 */
+	freplace_opts(p, &opts);
+	return load_code_opts(types[p->kind], p->entry ? "entry" : "leaf",
+			      c.insn, c.n, &opts, &p->id);
 }
 
 const char *const what_name[] = { "map", "prog", "link" };
+const char *const kind_name[] = { "xdp", "tc", "freplace", "target" };
 /* In each pool and for each worker: maps, then programs, then links */
 static const int first_obj[] = { 0, MAP_POOL, MAP_POOL + PROG_POOL, POOL };
 static const int first_handle[] = { 0, ALL_MAPS, ALL_MAPS + ALL_PROGS, HANDLES };
@@ -181,8 +205,9 @@ void map_new(struct handle *h, enum kind kind, int slots)
 		map->floor[me->index] = 1;
 }
 
+/* TARGET is for kind EXT alone. */
 void prog_new(struct handle *h, enum kind kind, int key, int n,
-	      struct handle *const *maps)
+	      struct handle *const *maps, int target)
 {
 	struct obj *prog;
 	int i, fds[2];
@@ -192,6 +217,7 @@ void prog_new(struct handle *h, enum kind kind, int key, int n,
 	prog->kind = kind;
 	prog->entry = n;
 	prog->key = key;
+	prog->target = target;
 	prog->n = n;
 	for (i = 0; i < n; i++) {
 		prog->maps[i].map = maps[i]->obj;

@@ -2,8 +2,9 @@
 /* Selects the next operation, and ends a worker */
 #include "stress.h"
 
-static const struct op *const ops[] = { bpf_ops, xdp_ops, tc_ops, mprog_ops,
-					 dev_ops };
+static const struct op *const ops[] = {
+	bpf_ops, xdp_ops, tc_ops, mprog_ops, freplace_ops, dev_ops,
+};
 
 #define for_each_op(i, op) \
 	for (i = 0; i < (int)ARRAY_SIZE(ops); i++) \

@@ -107,7 +107,8 @@ static bool op_slot_set(int what)
 	if (!h)
 		return false;
 	map = obj_of(h);
-	p = pick(PROG, map->owned && !draw(16) ? !map->kind : map->kind);
+	p = pick(PROG, map->owned && !draw(16) ? PICK(!map->kind, EXT) :
+						 map->kind);
 	if (!p)
 		return false;
 	key = draw_slot(h);
@@ -155,22 +156,30 @@ static bool op_slot_get(int what)
 	return true;
 }
 
+static enum kind draw_prog_kind(void)
+{
+	return sh->jit ? PICK(XDP, XDP, TC, TC, EXT, EXT, TARGET) : draw(2);
+}
+
 static bool op_new_prog(int what)
 {
-	struct handle *h = handle(what, draw(PROG_HANDLES)), *maps[2];
-	int kind = draw(2), n = 0, key = 0;
+	struct handle *h = handle(what, draw(PROG_HANDLES)), *maps[2], *target;
+	int kind = draw_prog_kind(), n = 0, key = 0;
 
 	handle_drop(h);
-	maps[0] = draw(4) ? pick(MAP, kind) : NULL;
+	target = kind == EXT ? pick(PROG, TARGET) : NULL;
+	if (kind == EXT && !target)
+		kind = TARGET;
+	maps[0] = draw(4) && kind != TARGET ? pick(MAP, kind == TC) : NULL;
 	if (maps[0]) {
 		n++;
 		key = draw(obj_of(maps[0])->n);
-		maps[1] = pick(MAP, kind);
+		maps[1] = pick(MAP, kind == TC);
 		if (draw(2) && maps[1]->obj != maps[0]->obj)
 			n++;
 	}
-	prog_new(h, kind, key, n, maps);
-	note("new %s: %s %s uses %s %s", name(h), kind ? "tc" : "xdp",
+	prog_new(h, kind, key, n, maps, target ? target->obj : 0);
+	note("new %s: %s %s uses %s %s", name(h), kind_name[kind],
 	     n ? "entry" : "leaf", n ? name(maps[0]) : "nothing",
 	     n > 1 ? name(maps[1]) : "");
 	return true;

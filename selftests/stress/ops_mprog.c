@@ -233,7 +233,7 @@ static bool op_list_set(int what)
 	__u32 said;
 
 	link = what == LINK ? draw_handle(LINK) : NULL;
-	if (!p || (link && link->obj && obj_of(link)->dev) ||
+	if (!p || (link && (obj_of(link)->dev || obj_of(link)->target)) ||
 	    !draw_request(&r, link))
 		return false;
 	at = list_answer(&r, p->obj);

@@ -120,9 +120,16 @@ static bool set_xdp(struct dev *dev, const struct handle *p, bool native)
 	return true;
 }
 
+static struct handle *pick_xdp(void)
+{
+	struct handle *p = draw(3) ? NULL : pick(PROG, TARGET);
+
+	return p ? p : pick(PROG, XDP);
+}
+
 static bool op_attach(int what)
 {
-	struct handle *p = pick(what, XDP);
+	struct handle *p = pick_xdp();
 	struct dev *dev = draw_dev();
 
 	return dev && p && set_xdp(dev, p, draw(2));
@@ -172,7 +179,7 @@ static bool op_link_create(int what)
 	struct dev *dev = draw_dev();
 	int wanted = 0, fd;
 
-	p = pick(PROG, XDP);
+	p = pick_xdp();
 	if (!dev || !p || h->obj)
 		return false;
 	opts.flags = mode_flags(native);
@@ -204,7 +211,9 @@ static bool op_link_create(int what)
 /* The attachment ends, the link may continue to exist. */
 void link_off(struct obj *link, bool late)
 {
-	if (link->dev && link->kind == TC) {
+	if (link->kind == EXT) {
+		freplace_link_off(link, late);
+	} else if (link->dev && link->kind == TC) {
 		mprog_link_off(link, late);
 	} else if (link->dev) {
 		detached(link->dev);
@@ -229,7 +238,7 @@ struct handle *draw_link(int kind)
 static bool op_link_update(int what)
 {
 	LIBBPF_OPTS(bpf_link_update_opts, opts);
-	struct handle *h = draw_link(XDP), *p = pick(PROG, XDP);
+	struct handle *h = draw_link(XDP), *p = pick_xdp();
 	int old, old_fd, wanted = 0;
 	struct obj *link;
 
@@ -256,16 +265,19 @@ static bool op_link_update(int what)
 	return true;
 }
 
-/* Also one of tcx */
+/* Also one of tcx; one of freplace cannot be detached. */
 static bool op_link_detach(int what)
 {
 	struct handle *h = draw_link(-1);
+	int wanted;
 
 	if (!h)
 		return false;
-	note("detach %s", name(h));
-	expect("to detach a link", 0, bpf_link_detach(first_fd(h)));
-	link_off(obj_of(h), false);
+	wanted = obj_of(h)->kind == EXT ? -EOPNOTSUPP : 0;
+	note("detach %s: %d", name(h), wanted);
+	expect("to detach a link", wanted, bpf_link_detach(first_fd(h)));
+	if (!wanted)
+		link_off(obj_of(h), false);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #ifndef STRESS_H
 #define STRESS_H
 
+#include <bpf/bpf.h>
 #include <semaphore.h>
 #include <stdio.h>
 
@@ -60,7 +61,10 @@
 #define TAG_MISSED	0x0fff
 #define TAG_PROG	0x1000		/* plus the index of the program */
 
-enum kind { XDP, TC };
+/* An EXT is attached by freplace to a TARGET, which is an XDP program that no
+ * array has.
+ */
+enum kind { XDP, TC, EXT, TARGET };
 enum { ENTERED, MISSED, HIT, COUNTERS };
 
 /* Objects are named by their index in sh->obj, 0 is none. */
@@ -77,6 +81,12 @@ struct obj {
 	enum kind kind;
 	__u32 id;
 	int n;		/* slots of an array, or arrays of a program */
+	/* what a link of freplace, or an EXT before it is first attached, has a
+	 * reference to
+	 */
+	int target;
+	bool hold;	/* of a link of freplace */
+	bool busy;	/* a link or a TARGET, as in struct dev */
 	union {
 		struct {
 			bool owned;	/* bound to its kind of programs */
@@ -90,6 +100,7 @@ struct obj {
 		struct {
 			bool entry;
 			int key;	/* where it jumps in its first array */
+			int replaced_by;	/* an EXT, in a TARGET */
 			struct {
 				int map;
 				bool on;	/* otherwise not bound yet */
@@ -99,7 +110,6 @@ struct obj {
 			int prog;
 			struct dev *dev;
 			int side, hook;	/* of tcx and netkit */
-			bool busy;	/* as in struct dev */
 		};
 	};
 };
@@ -159,7 +169,7 @@ struct worker {
 
 struct shared {
 	long seed, ops, procs, every, deadline;
-	bool no_flag, verbose, patched, dispatcher;
+	bool no_flag, verbose, patched, jit;
 	const char *lie;
 	bool lied;
 	int failed;
@@ -190,7 +200,7 @@ static inline bool flag(void)
 }
 
 /* object.c: maps and programs, and what has them open */
-extern const char *const what_name[];
+extern const char *const what_name[], *const kind_name[];
 int new_obj(enum what what);
 int handles_of(enum what what);
 struct handle *handle(enum what what, int index);
@@ -207,7 +217,7 @@ static inline bool is_shared(int obj)
 
 void map_new(struct handle *h, enum kind kind, int slots);
 void prog_new(struct handle *h, enum kind kind, int key, int n,
-	      struct handle *const *maps);
+	      struct handle *const *maps, int target);
 void handle_drop(struct handle *h);
 void handles_renew(void);
 const char *pin_path(const struct handle *h, int pin);
@@ -246,7 +256,8 @@ struct op {
 	enum what what;
 };
 
-extern const struct op bpf_ops[], xdp_ops[], tc_ops[], mprog_ops[], dev_ops[];
+extern const struct op bpf_ops[], xdp_ops[], tc_ops[], mprog_ops[],
+	freplace_ops[], dev_ops[];
 struct handle *draw_handle(enum what what);
 struct handle *handle_of(int prog);
 int draw_old(enum kind kind, int cur, int *old);
@@ -254,6 +265,7 @@ struct handle *draw_link(int kind);
 struct bpf_link_info read_link(const struct handle *h);
 void link_off(struct obj *link, bool late);
 void mprog_link_off(const struct obj *link, bool late);
+void freplace_link_off(const struct obj *link, bool late);
 void tc_off(int dev);
 struct mnl_socket *nl_of(const struct dev *dev);
 void talk(const char *what, int wanted, const struct dev *dev,
@@ -261,6 +273,10 @@ void talk(const char *what, int wanted, const struct dev *dev,
 bool netdevsim(int worker, bool create);
 void enter_netns(int netns);
 void dev_destroy(int index);
+
+/* ops_freplace.c */
+void freplace_open(void);
+void freplace_opts(const struct obj *prog, struct bpf_prog_load_opts *opts);
 
 /* ops.c */
 void op_random(void);

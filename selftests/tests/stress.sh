@@ -42,9 +42,10 @@ case_without_flag() { run_stress "$short" --no-flag; }
 # @all um patched
 case_lies_are_found()
 {
-	local lie
+	local lie lies=(hold filter tcx uref prog)
 
-	for lie in hold filter tcx uref prog; do
+	[ ! -e /proc/sys/net/core/bpf_jit_enable ] || lies+=(freplace)
+	for lie in "${lies[@]}"; do
 		expect_text "the kernel differs from the model, which lied" \
 			stress --seed "$seed" --ops 1200 --deadline 5 --every 50 --break "$lie"
 		ids none
