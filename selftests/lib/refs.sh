@@ -54,8 +54,8 @@ held()
 	expect "$1: holds, urefs, and the other's" "$wanted" "$state"
 }
 
-# comes_to WHAT HOLDS [OTHER_HOLDS]: the same, before the deadline
-comes_to()
+# wait_held WHAT HOLDS [OTHER_HOLDS]: the same, before the deadline
+wait_held()
 {
 	want "${@:2}"
 	until_true "$1: holds" is_state "$wanted"

@@ -360,7 +360,7 @@ filled_on()
 	has_filled "$1" "$answer"
 }
 
-emptied() { ask ids filled "$1" && [ "$answer" = 0 ]; }
+cleared() { ask ids filled "$1" && [ "$answer" = 0 ]; }
 
 # stays_full PROG SLOTS: the arrays of PROG still have SLOTS entries
 stays_full()

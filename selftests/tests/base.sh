@@ -132,7 +132,7 @@ dies_with_loader()
 {
 	add_pair eth0
 	attach_tool "$1" eth0
-	until_true "the array is cleared" emptied "$(prog_id "$1" eth0)"
+	until_true "the array is cleared" cleared "$(prog_id "$1" eth0)"
 	tail_calls_miss "$1" eth0
 	detach "$1" eth0
 }
@@ -142,7 +142,7 @@ case_tc_dies_with_loader() { dies_with_loader ingress; }
 
 # The control of late.sh: an entry that is set by a process that opens an array
 # while it is cleared is lost,
-case_refilled_array_is_emptied()
+case_refilled_array_is_cleared()
 {
 	expect "still full" 0 "$(agent refill open)"
 }

@@ -39,7 +39,7 @@ attached_by_bpftool()
 	absent hold_maps bpftool net show dev eth0
 	absent hold_maps bpftool -j net show dev eth0
 	unpin
-	until_true "the array is cleared without the option" emptied "$prog"
+	until_true "the array is cleared without the option" cleared "$prog"
 	bpftool net detach "$1" dev eth0
 	ids none
 
@@ -100,7 +100,7 @@ case_net_attach_warns()
 	pinned
 	array=$(map_named jmp_table)
 	rm -r "$pins/m"
-	until_true "the array is cleared" emptied "$prog"
+	until_true "the array is cleared" cleared "$prog"
 	out=$(bpftool net attach xdpdrv pinned "$pins/p/jump" dev eth0 \
 		hold_maps 2>&1)
 	[[ $out == *"map id $array"* ]] || fail "no warning: $out"
@@ -233,22 +233,22 @@ not_warned_of()
 	present "$lost" fill "$base" "$1" "$2"
 }
 
-# emptied_array: sets array to a cleared array and target to a program for it;
+# cleared_array: sets array to a cleared array and target to a program for it;
 # pinned is the program that uses it
-emptied_array()
+cleared_array()
 {
 	pinned
 	array=$(map_named jmp_table)
 	target=$(ids newest prog verdict_hit)
 	rm -r "$pins/m"
-	until_true "the array is cleared" emptied "$prog"
+	until_true "the array is cleared" cleared "$prog"
 }
 
 case_update_of_pinned()
 {
 	local prog array target
 
-	emptied_array
+	cleared_array
 	defer rm -f "$pins/m"
 	bpftool map pin id "$array" "$pins/m"
 	not_warned_of "$array" "$target"
@@ -262,7 +262,7 @@ case_update_of_unused()
 {
 	local prog array target
 
-	emptied_array
+	cleared_array
 	warned_of "$array" "$target" "prog $prog"
 	# the same by a name; the base bpftool has no message about that
 	present "$lost" fill bpftool "$array" verdict_hit name
@@ -300,7 +300,7 @@ warned_of_xdp()
 	local prog array target
 
 	add_pair eth0
-	emptied_array
+	cleared_array
 	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0
 	warned_of "$array" "$target" "prog $prog on eth0"
 	bpftool net attach "$1" pinned "$pins/p/jump" dev eth0 \
@@ -319,7 +319,7 @@ case_update_with_link()
 
 	add_pair eth0
 	defer rm -f "$pins/link"
-	emptied_array
+	cleared_array
 	says ok link create "$pins/p/jump" drv eth0 "$pins/link"
 	warned_of "$array" "$target" "prog $prog on eth0"
 	rm "$pins/link"
@@ -344,7 +344,7 @@ warned_of_filter()
 	prog=$(entry_id)
 	array=$(map_named jmp)
 	kill_loader
-	until_true "the array is cleared" emptied "$prog"
+	until_true "the array is cleared" cleared "$prog"
 	"${filter[@]}"
 	# a program that uses the array can be its target as well
 	warned_of "$array" "$prog" "prog $prog on eth0"

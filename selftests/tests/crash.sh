@@ -151,7 +151,7 @@ without_flag()
 	choose "${command[@]}"
 	detach "$where" eth0
 	kill_at "${chosen[-1]}" "${command[@]}"
-	until_true "the array is cleared" emptied "$(prog_id "$where" eth0)"
+	until_true "the array is cleared" cleared "$(prog_id "$where" eth0)"
 	tail_calls_miss "$where" eth0
 	detach "$where" eth0
 }
@@ -174,7 +174,7 @@ case_link_without_flag()
 	kill_at "${chosen[-1]}" "${command[@]}"
 	kill_loader
 	rm "$pins/entry"
-	until_true "the array is cleared" emptied "$(prog_id xdpdrv eth0)"
+	until_true "the array is cleared" cleared "$(prog_id xdpdrv eth0)"
 	tail_calls_miss xdpdrv eth0
 	rm "$pins/link"
 }

@@ -39,8 +39,8 @@ case_configuration_without_bpf()
 		PART=kernel KERNEL_CONFIG="$config"
 }
 
-# says COMMAND OUTPUT: install a fake COMMAND where make deb finds it
-says()
+# fake COMMAND OUTPUT: install a fake COMMAND where make deb finds it
+fake()
 {
 	bin=$(mktemp -d)
 	defer rm -rf "$bin"
@@ -52,7 +52,7 @@ case_no_room()
 {
 	local bin
 
-	says df 'x\n/dev/x 9 9 2000000 9%% /'
+	fake df 'x\n/dev/x 9 9 2000000 9%% /'
 	PATH=$bin:$PATH refused "Building packages needs $(value DISK_DEB) GB under" \
 		PART=libbpf
 }
@@ -61,7 +61,7 @@ case_other_architecture()
 {
 	local bin
 
-	says dpkg arm64
+	fake dpkg arm64
 	PATH=$bin:$PATH refused "can only be built on amd64, and this system is arm64" \
 		PART=libbpf
 }

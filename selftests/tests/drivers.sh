@@ -47,7 +47,7 @@ case_netlink()
 	# dropped
 	says_error ok xdp "$sim" "$pins/one" drv
 	absent hold-maps ip -d link show dev "$sim"
-	until_true "the hold ends" emptied "$first"
+	until_true "the hold ends" cleared "$first"
 	echo Y >"$accept"
 	says_error ok xdp "$sim" "$pins/two" drv,hold
 	says_error ok xdp "$sim" none drv
@@ -56,7 +56,7 @@ case_netlink()
 
 # A rejected attach with the flag leaves no hold: the loader has the last
 # reference.
-case_refused_is_emptied()
+case_refused_is_cleared()
 {
 	local sim accept
 
@@ -67,7 +67,7 @@ case_refused_is_emptied()
 	has_filled 2 "$(entry_id)"
 	kill_loader
 	until_true "the refused program's arrays are cleared" \
-		emptied "$(entry_id)"
+		cleared "$(entry_id)"
 	rm "$pins/one"
 }
 

@@ -45,7 +45,7 @@ hit_or_miss()
 	add_pair eth0
 	attach_behind "$where" one -b "${object[$where]}" "${object[$where]}"
 	until_true "without the flag the array is cleared" \
-		emptied "$(pinned_id "$pins/one/first")"
+		cleared "$(pinned_id "$pins/one/first")"
 	all_miss one first
 	all_miss one second
 	absent hold_maps bpftool link show
@@ -150,7 +150,7 @@ case_ways_out()
 	stays_full "$entry" 2
 	rm "$pins/one/first_link"
 	until_true "the first link ends" refs_are "holds 0" "urefs 0"
-	until_true "the array is cleared" emptied "$entry"
+	until_true "the array is cleared" cleared "$entry"
 	rm -r "$pins/one"
 }
 

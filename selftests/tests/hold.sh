@@ -15,7 +15,7 @@ dies_and_holds()
 	add_pair eth0
 	"$how" "$where" eth0
 	until_true "without the flag the array is cleared" \
-		emptied "$(prog_id "$where" eth0)"
+		cleared "$(prog_id "$where" eth0)"
 	tail_calls_miss "$where" eth0
 	absent hold-maps show "$where" eth0
 	detach "$where" eth0

@@ -44,7 +44,7 @@ case_bond_without_flag()
 {
 	add_bond
 	ip link set dev bond7 xdp obj "${object_for[xdp]}"
-	until_true "the array is cleared" emptied "$(entry_id)"
+	until_true "the array is cleared" cleared "$(entry_id)"
 	ip link set dev bond7 xdp off
 }
 
@@ -55,7 +55,7 @@ case_netdevsim_native_detach()
 	add_netdevsim
 	ip link set dev "$sim" xdpdrv obj "${object_for[xdp]}"
 	until_true "the array is cleared without the flag" \
-		emptied "$(entry_id)"
+		cleared "$(entry_id)"
 	ip link set dev "$sim" xdpdrv off
 	ids none
 	ip link set dev "$sim" xdpdrv obj "${object_for[xdp]}" hold-maps
@@ -136,7 +136,7 @@ filter()
 
 	tc filter "$1" "${@:2}" bpf da obj "${object_for[tc]}"
 	prog=$(entry_id)
-	until_true "the array is cleared without the flag" emptied "$prog"
+	until_true "the array is cleared without the flag" cleared "$prog"
 	case $1 in
 	add) tc filter del "${@:2}" ;;
 	esac

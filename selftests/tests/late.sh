@@ -80,12 +80,12 @@ case_bind_without_hold()
 	filled_on 2 xdpdrv eth0
 	kill_loader
 	until_true "both arrays are cleared" \
-		emptied "$(prog_id xdpdrv eth0)"
+		cleared "$(prog_id xdpdrv eth0)"
 	detach xdpdrv eth0
 }
 
-# emptied_first WHERE: attach with the flag long after the loader has exited
-emptied_first()
+# cleared_first WHERE: attach with the flag long after the loader has exited
+cleared_first()
 {
 	local where=$1 out jmp
 
@@ -118,11 +118,11 @@ emptied_first()
 	detach "$where" eth0
 }
 
-case_xdp_emptied_first() { emptied_first xdpdrv; }
-case_tc_emptied_first() { emptied_first ingress; }
+case_xdp_cleared_first() { cleared_first xdpdrv; }
+case_tc_cleared_first() { cleared_first ingress; }
 
 # The warning names the first of them.
-case_two_arrays_emptied_first()
+case_two_arrays_cleared_first()
 {
 	local jmp deep
 
@@ -142,14 +142,14 @@ case_two_arrays_emptied_first()
 
 # While the worker clears a large array, the attach does not wait for it. An
 # entry that is set after the attach stays.
-case_attach_while_emptied()
+case_attach_while_cleared()
 {
 	add_pair eth0
 	expect "still full" 1 "$(agent refill eth0)"
 	detach xdpdrv eth0
 }
 
-case_open_while_emptied() { expect "still full" 1 "$(agent refill open)"; }
+case_open_while_cleared() { expect "still full" 1 "$(agent refill open)"; }
 
 # Repeated opens of an array, like those of a monitoring loop over "bpftool
 # map", cannot delay its clear and the release of its programs. The test
@@ -192,6 +192,6 @@ case_reader_stalls()
 }
 
 # A second clear leaked this map.
-case_opened_while_emptied() { agent reopen 20000; }
+case_opened_while_cleared() { agent reopen 20000; }
 
 run_cases "$@"

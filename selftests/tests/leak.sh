@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um-base
 # @alone
-# The control of late.sh's opened_while_emptied: the base kernel leaks the map.
+# The control of late.sh's opened_while_cleared: the base kernel leaks the map.
 # It is not freed until the guest ends, so this test runs in its own guest.
 . "$(dirname "$0")/../lib/testing.sh"
 

@@ -54,7 +54,7 @@ ways_out()
 		case $way in
 		detach)
 			bpftool link detach pinned "$pins/link"
-			comes_to "$1, $way" 0
+			wait_held "$1, $way" 0
 			shows none none "$entry"
 			rm "$pins/link"
 			;;
@@ -63,13 +63,13 @@ ways_out()
 			says ok link update "$pins/link" "$pins/entry"
 			held "$1, updated by itself" 1
 			says ok link update "$pins/link" "$pins/other"
-			comes_to "$1, $way" 0 1
+			wait_held "$1, $way" 0 1
 			shows "$dev" hold "$other"
 			rm "$pins/link"
 			;;
 		device)
 			ip link del "$dev"
-			comes_to "$1, $way" 0
+			wait_held "$1, $way" 0
 			shows none none "$entry"
 			# later detach paths have no effect
 			says ENOLINK \
@@ -104,7 +104,7 @@ case_only_a_pin_is_left()
 		kill_loader
 		if [ "$flag" = none ]; then
 			until_true "without the flag the array is cleared" \
-				emptied "$(prog_id xdp eth0)"
+				cleared "$(prog_id xdp eth0)"
 			tail_calls_miss xdpdrv eth0
 			absent xdp_flags withfd "$pins/link" \
 				cat /proc/self/fdinfo/9
@@ -153,7 +153,7 @@ case_namespace_ends()
 		"$pins/entry" drv,hold eth0 "$pins/link"
 	held "in the namespace" 1
 	ip netns del inside
-	comes_to "the end of the namespace" 0
+	wait_held "the end of the namespace" 0
 	shows none none "$entry"
 	rm "$pins/link"
 	back "namespace"
@@ -220,12 +220,12 @@ case_update_fails()
 	create "$sim" drv,hold
 	echo N >"$accept"
 	says EOPNOTSUPP link update "$pins/link" "$pins/other"
-	comes_to "the refused update" 1
+	wait_held "the refused update" 1
 	shows "$sim" hold "$entry"
 	# the control: the same command when the driver accepts it
 	echo Y >"$accept"
 	says ok link update "$pins/link" "$pins/other"
-	comes_to "the update" 0 1
+	wait_held "the update" 0 1
 	rm "$pins/link"
 	back "update"
 	rm "$pins"/{entry,other}

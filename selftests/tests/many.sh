@@ -17,10 +17,10 @@ toggles()
 	local before
 
 	expect "the first rounds" ok "$(agent toggle $((ROUNDS / 10)) "$@")"
-	comes_to "the first rounds" 1
+	wait_held "the first rounds" 1
 	before=$(unreclaimable)
 	expect "all rounds" ok "$(agent toggle $ROUNDS "$@")"
-	comes_to "all rounds" 1
+	wait_held "all rounds" 1
 	until_true "no memory is lost" not_grown "$before"
 }
 

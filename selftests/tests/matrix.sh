@@ -88,11 +88,11 @@ xdp()
 		xdp_out "$way" "$2"
 		case $way in
 		replace_by_held)
-			comes_to "$1, $way" 0 1
+			wait_held "$1, $way" 0 1
 			set_xdp none "$2"
 			;;
 		same_without_flag | replace*)
-			comes_to "$1, $way" 0
+			wait_held "$1, $way" 0
 			set_xdp none "$2"
 			;;
 		esac
@@ -154,17 +154,17 @@ tc_kind()
 		filter add entry
 		held "${where[*]} without the flag" 0
 		filter replace entry hold-maps
-		comes_to "${where[*]} with the flag" 1
+		wait_held "${where[*]} with the flag" 1
 		filter change entry hold-maps
-		comes_to "${where[*]} with the flag again" 1
+		wait_held "${where[*]} with the flag again" 1
 		tc_out "$way"
 		case $way in
 		replace_by_held)
-			comes_to "${where[*]}, $way" 0 1
+			wait_held "${where[*]}, $way" 0 1
 			inside tc qdisc del dev eth0 clsact
 			;;
 		same_without_flag | change* | replace)
-			comes_to "${where[*]}, $way" 0
+			wait_held "${where[*]}, $way" 0
 			inside tc qdisc del dev eth0 clsact
 			;;
 		esac

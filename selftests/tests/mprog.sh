@@ -58,7 +58,7 @@ link_ways_out()
 		case $way in
 		detach)
 			bpftool link detach pinned "$pins/entry_link"
-			comes_to "$way" 0
+			wait_held "$way" 0
 			shows none none "$entry"
 			rm "$pins/entry_link"
 			;;
@@ -67,13 +67,13 @@ link_ways_out()
 			says ok link update "$pins/entry_link" "$pins/entry"
 			held "updated by itself" 1
 			says ok link update "$pins/entry_link" "$pins/other"
-			comes_to "$way" 0 1
+			wait_held "$way" 0 1
 			shows eth0 hold "$other"
 			rm "$pins/entry_link"
 			;;
 		device)
 			ip link del eth0
-			comes_to "$way" 0
+			wait_held "$way" 0
 			shows none none "$entry"
 			# later detach paths have no effect
 			says ENOLINK \
@@ -122,13 +122,13 @@ ways_out()
 			;;
 		replace)
 			attach_hook other replace "$pins/entry"
-			comes_to "$way" 0
+			wait_held "$way" 0
 			lists entry
 			says ok hook detach "$where" eth0 "$pins/other"
 			;;
 		replace_by_held)
 			attach_hook other replace,hold "$pins/entry"
-			comes_to "$way" 0 1
+			wait_held "$way" 0 1
 			lists entry,hold
 			says ok hook detach "$where" eth0 "$pins/other"
 			;;
@@ -179,7 +179,7 @@ case_order()
 	lists entry,hold entry,hold entry,hold
 	says ok hook detach "$where" eth0 "$pins/entry"
 	lists entry,hold entry,hold
-	comes_to "the first is gone" 0
+	wait_held "the first is gone" 0
 	link_hook entry hold,before "$pins/third"
 	lists entry,hold entry,hold entry,hold
 	held "a link before the others" 1
@@ -187,7 +187,7 @@ case_order()
 	until_true "the last one is gone" is_list entry,hold entry,hold
 	held "the last one is gone" 1
 	ip link del eth0
-	comes_to "the device" 0
+	wait_held "the device" 0
 	rm "$pins"/{third,fourth,entry_link}
 	back "all of them"
 	rm "$pins"/{entry,other}
@@ -210,7 +210,7 @@ case_with_a_qdisc()
 		"$pins/entry_link"
 	held "with a qdisc" 1 1
 	ip netns del inside
-	comes_to "the end of the namespace" 0
+	wait_held "the end of the namespace" 0
 	shows none none "$entry"
 	rm "$pins/entry_link"
 	back "namespace"
@@ -233,7 +233,7 @@ only_a_pin_is_left()
 		kill_loader
 		if [ "$flag" = none ]; then
 			until_true "without the flag the array is cleared" \
-				emptied "$(prog_id "$where" eth0)"
+				cleared "$(prog_id "$where" eth0)"
 			tail_calls_miss "$where" eth0
 			absent link_flags withfd "$pins/entry_link" \
 				cat /proc/self/fdinfo/9
@@ -276,7 +276,7 @@ case_bpftool_attaches()
 				present '"hold_maps":true' bpftool -j net show
 			else
 				until_true "without the flag it is cleared" \
-					emptied "$(prog_id "$where" eth0)"
+					cleared "$(prog_id "$where" eth0)"
 				tail_calls_miss "$where" eth0
 				absent hold_maps bpftool -j net show
 			fi

@@ -44,12 +44,12 @@ case_four_ways_at_once()
 		"toggle $ROUNDS xdp eth1 $pins/entry drv,hold" \
 		"relink $pins/entry eth2 $ROUNDS" \
 		"bind_new $pins/entry $ROUNDS"
-	comes_to "after $ROUNDS rounds" 2
+	wait_held "after $ROUNDS rounds" 2
 	ask refs prog "$entry"
 	figure "$answer"
 	says ok xdp eth0 none skb
 	says ok xdp eth1 none drv
-	comes_to "detached" 0
+	wait_held "detached" 0
 	rm "$pins"/{entry,other}
 	kill_loader
 }

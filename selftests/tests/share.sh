@@ -16,7 +16,7 @@ on_two()
 	start_loader "$where" -b -- eth0 eth1
 	kill_loader
 	until_true "without the flag the array is cleared" \
-		emptied "$(prog_id "$where" eth0)"
+		cleared "$(prog_id "$where" eth0)"
 	tail_calls_miss "$where" eth0
 	tail_calls_miss "$where" eth1
 	detach "$where" eth0
@@ -54,7 +54,7 @@ case_held_and_unheld()
 	tail_calls_hit xdpdrv eth0
 	tail_calls_hit xdpgeneric eth1
 	detach xdpdrv eth0
-	until_true "the last hold ends" emptied "$(prog_id xdpgeneric eth1)"
+	until_true "the last hold ends" cleared "$(prog_id xdpgeneric eth1)"
 	tail_calls_miss xdpgeneric eth1
 	detach xdpgeneric eth1
 	rm "$pins/entry"
@@ -72,7 +72,7 @@ program_in_its_own_array()
 	add_pair eth0
 	attach_tool "$where" eth0
 	until_true "without the flag the array is cleared" \
-		emptied "$(prog_id "$where" eth0)"
+		cleared "$(prog_id "$where" eth0)"
 	counts_are "$where" eth0 "10 10 0 0 0"
 	detach "$where" eth0
 	ids none

@@ -39,7 +39,7 @@ shown() { "$top/selftests/lib/cut" "$page" "$1"; }
 misses()
 {
 	until_true "without the flag the array is cleared" \
-		emptied "$(prog_id "$1" "$2")"
+		cleared "$(prog_id "$1" "$2")"
 	tail_calls_miss "$1" "$2"
 }
 

@@ -23,7 +23,7 @@ case_xdp_by_name()
 	# numbers are accepted as before, and drop the hold here
 	ask number xdp drv
 	set_xdp eth0 "$answer"
-	until_true "the hold ends" emptied "$(prog_id xdpdrv eth0)"
+	until_true "the hold ends" cleared "$(prog_id xdpdrv eth0)"
 	seen=$(get_xdp eth0)
 	expect "the flags after that" "" "$seen"
 	rm "$pins/entry"
