@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Instructions, for programs that are put together at run time */
+/* BPF instructions, for programs that are generated at run time */
 #ifndef CODE_H
 #define CODE_H
 

@@ -102,8 +102,8 @@ int senders_stop(__u64 sent[MAX_SENDERS]);
  */
 int sys_bpf(int cmd, void *attr, size_t size);
 
-/* What is pinned there, or has this id: one more reference to it, and for a prog
- * array one more user reference, until the file descriptor is closed
+/* Open a pin, a map or a program: one more reference to it, and for a prog array
+ * one more user reference, until the file descriptor is closed.
  */
 int open_pinned(const char *path);
 int open_map(__u32 id);
@@ -239,7 +239,7 @@ struct attachment {
 	__u8 mode;	/* of XDP: XDP_ATTACHED_DRV and the like */
 };
 
-/* What an RTM_NEWLINK or RTM_NEWTFILTER message reports */
+/* Parse an RTM_NEWLINK or RTM_NEWTFILTER message. */
 struct attachment nl_attachment(const struct nlmsghdr *nlh);
 
 /* What is reported in answer to this request; returns what nl_talk() does. */

@@ -35,7 +35,7 @@ static struct {
 static size_t nr_segments;
 static unsigned long map_idr, prog_idr, physmem, high_memory;
 
-/* Not with libelf, which takes a file of no size for empty. */
+/* libelf cannot be used: for it, a file without a size is empty. */
 static void read_segments(void)
 {
 	Elf64_Ehdr header;
@@ -223,7 +223,7 @@ static bool read_dev_mem(unsigned long from, void *to, size_t size)
 	return n == size || read_dev_mem(from + n, to + n, size - n);
 }
 
-/* Objects: what was allocated */
+/* Reads allocated objects. */
 static bool read_object(unsigned long from, void *to, size_t size)
 {
 	bool there;
@@ -232,7 +232,7 @@ static bool read_object(unsigned long from, void *to, size_t size)
 	       (!there && read_dev_mem(from, to, size));
 }
 
-/* Static variables of the kernel */
+/* Reads static variables of the kernel. */
 static void read_image(unsigned long from, void *to, size_t size)
 {
 	bool there;
@@ -306,7 +306,7 @@ static void read_slots(unsigned long array, struct kernel_map *map)
 		map->slot[i] = prog_id_at(ptrs[i]);
 }
 
-/* ---- what others see ----------------------------------------------------- */
+/* ---- public functions ---------------------------------------------------- */
 
 static void open_dev_mem(void)
 {

@@ -138,7 +138,7 @@ void nl_end_pair(struct nlmsghdr *nlh, struct nl_nests nests)
 
 /* ---- answers ------------------------------------------------------------- */
 
-/* The last one, because that is what the kernel takes from a request. */
+/* The last one, because the kernel also uses the last one of a request. */
 static const struct nlattr *find(const struct nlattr *from, size_t size,
 				 int type)
 {

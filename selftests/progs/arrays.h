@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For objects whose answer tells whether every tail call hit: such a program
- * returns HIT.
- */
+/* For objects whose programs return HIT if every tail call hit */
 #ifndef ARRAYS_H
 #define ARRAYS_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the stock tools load too: an entry program with two subprograms. They are
- * in another section, and how far the second is from its beginning is what the
- * compiler leaves in the call. Counted from the call in its own section, that
- * ends in a program which does not verify.
+/* An object that the stock tools load, too: an entry program that calls two
+ * subprograms in another section. The compiler stores in the call how far the
+ * second is from the beginning of that section. Added to the position of the call
+ * in its own section, that leads into a program which does not verify.
  */
 #include "arrays.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A legacy array beside constants, which only libbpf can place */
+/* A legacy array, and constants, which only libbpf can load */
 #include "legacy.h"
 
 LEGACY_ARRAY(first, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counters in a map, and the frames that are counted: those that tests sent */
+/* Counters in a map, for the frames that tests send */
 #ifndef COUNT_H
 #define COUNT_H
 

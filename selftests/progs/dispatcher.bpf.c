@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program that others are attached behind, by freplace of first() and second(),
- * as libxdp's dispatcher
+/* A dispatcher like that of libxdp: freplace programs replace first() and
+ * second().
  */
 #include "hook.h"
 
-/* For the verifier a tail call may change the packet, and it takes an freplace
- * program that may only for a function that may.
+/* For the verifier, a tail call may change the packet, and a program that may do
+ * so can only replace a function that may do so, too.
  */
 #ifdef TC
 #define CHANGE_PACKET(ctx)	bpf_skb_pull_data(ctx, 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An array that the program to attach does not use: others find it by its pin
- * and jump to what this object puts into it.
+/* A pinned array that the program to attach does not use: other programs find it
+ * by its pin and jump to the programs that this object stores in it.
  */
 #include "arrays.h"
 

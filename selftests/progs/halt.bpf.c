@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Halts a thread where it allocates memory in the kernel, until it may go on:
- * others can do meanwhile what would be a race otherwise.
+/* Halts a thread where it allocates memory in the kernel until it is told to
+ * continue: a test can then do what would race with it.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

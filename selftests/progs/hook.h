@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What differs between XDP and tc. An object that includes this or arrays.h
- * comes for XDP and, as NAME.tc.bpf.o with -DTC, for tc.
+/* The differences between XDP and tc. An object that includes this or arrays.h is
+ * built for XDP and, with -DTC as NAME.tc.bpf.o, for tc.
  */
 #ifndef HOOK_H
 #define HOOK_H

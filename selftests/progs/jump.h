@@ -13,7 +13,7 @@
 
 #include "count.h"
 
-/* Whether loaders find the arrays of another one */
+/* Whether loaders share the arrays */
 #ifndef JUMP_PINNING
 #define JUMP_PINNING	LIBBPF_PIN_NONE
 #endif

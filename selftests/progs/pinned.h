@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Two versions of an object that share a pinned array. The target of each
- * answers with a VERDICT of its own.
+ * returns a VERDICT of its own.
  */
 #ifndef PINNED_H
 #define PINNED_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A pinned array that the program to attach does not use, and a program beside
- * that does not verify: what is to be attached can be loaded alone.
+/* A pinned array that the program to attach does not use, and another program,
+ * which does not verify: the program to attach can be loaded alone.
  */
 #include "arrays.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pinned_new.bpf.c, but its programs take fragments */
+/* pinned_new.bpf.c, but its programs support fragments */
 #define VERDICT NEW
 #include "arrays.h"
 #undef TARGET

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the stock tools load too: several entry programs, one of which does not
- * verify, and an array that is left to somebody else to fill.
+/* An object that the stock tools load, too: several entry programs, one of which
+ * does not verify, and an array that another process has to fill.
  */
 #include "arrays.h"
 

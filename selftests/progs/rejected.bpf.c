@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The verifier refuses the entry program: what follows its exit is not reached. */
+/* The verifier rejects the entry program: code after its exit is unreachable. */
 #include "legacy.h"
 
 LEGACY_ARRAY(first, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What can replace first() of sleepable.bpf.c */
+/* Replaces first() of sleepable.bpf.c. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Sections of which libbpf makes another attach type than of SEC("tc"), or knows
- * nothing. They share an array that is left to somebody else to fill.
+/* Sections for which libbpf sets another attach type than for SEC("tc"), or which
+ * it does not know. They share an array that another process has to fill.
  */
 #ifndef TC
 #define TC

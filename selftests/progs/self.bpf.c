@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program that sits in the prog array it jumps through: the cycle that only
- * emptying the array breaks.
+/* A program stored in the prog array that it jumps through: a reference cycle
+ * that only clearing the array breaks.
  */
 #include "count.h"
 #include "hook.h"
@@ -14,8 +14,8 @@ struct {
 	__array(values, int (CTX *));
 } jmp SEC(".maps") = { .values = { [0] = &entry } };
 
-/* The first round marks the first byte behind the Ethernet header, by which a
- * round that jumped is told from it.
+/* The first round marks the first byte after the Ethernet header, so that the
+ * next one knows that it was reached by a jump.
  */
 SEC(ENTRY)
 int entry(CTX *ctx)

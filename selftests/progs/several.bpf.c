@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Several entry programs, with arrays of their own and one that they share,
- * and beside them what does not verify and what is for another hook.
+/* Several entry programs, with arrays of their own and one that they share, a
+ * program that does not verify, and one for another hook
  */
 #include "arrays.h"
 
@@ -24,8 +24,8 @@ PROG_ARRAY(own, [0] = &leaf);
 PROG_ARRAY(shared, [2] = &leaf);
 PROG_ARRAY(broken, [0] = &unverifiable);
 
-/* The compiler is not to know what it returns: a tail call that hits returns
- * something else.
+/* The compiler must not know the return value: a tail call that hits returns
+ * another one.
  */
 static __noinline int through_subprogram(CTX *ctx, int slot)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* objects.sh links this in front of table.bpf.o: a static function that is
- * called like a program there.
+/* objects.sh links this before table.bpf.o: a static function with the name of a
+ * program there.
  */
 #include "arrays.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An entry program that does not jump before it is told to: what it was attached
- * to can end meanwhile.
+/* An entry program that does not jump until it is told to: its attachment can end
+ * in the meantime.
  */
 #include "hook.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What docs/using.md calls x.o and, for tc, tc.o: its sections are those that every
- * library knows
+/* x.o and, for tc, tc.o of docs/using.md, with section names that every library
+ * knows
  */
 #include "hook.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What docs/using.md calls tcx.o */
+/* tcx.o of docs/using.md */
 #define TC
 #include "count.h"
 

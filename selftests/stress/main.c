@@ -16,8 +16,8 @@
  *		arrays or programs
  *   --verbose	print each operation
  *
- * Runs in namespaces of its own for network and mounts, leaves nothing behind, and fails at
- * the first difference between the kernel and the model.
+ * Runs in network and mount namespaces of its own, leaves nothing behind, and
+ * fails at the first difference between the kernel and the model.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -38,7 +38,7 @@
 #include "stress.h"
 
 #define RENEW 8		/* quiet points for which shared objects live */
-#define PATIENCE 300	/* seconds, for the slowest worker to come to one */
+#define PATIENCE 300	/* seconds for the slowest worker to reach one */
 
 struct shared *sh;
 struct worker *me;
@@ -123,8 +123,8 @@ void expect(const char *what, long wanted, long seen)
 		fail("%s: expected %ld, saw %ld", what, wanted, seen);
 }
 
-/* From the middle of the run on, because what is wrong may be gone again before
- * the next quiet point.
+/* Again and again from the middle of the run on, because a single lie may have no
+ * effect at the next quiet point
  */
 bool lying(const char *how)
 {
@@ -154,12 +154,12 @@ static void worker(void)
 	}
 	everything_off();
 	sem_post(&sh->done);
-	/* what the model misses, with --break, is closed only now */
+	/* with --break, file descriptors that the model misses are closed only now */
 	sem_wait(&sh->go[me->index]);
 	_exit(0);
 }
 
-/* Leaves the caller as this worker. */
+/* The caller becomes this worker. */
 static void init_worker(struct worker *w, int index)
 {
 	int what, i, f;
@@ -214,7 +214,7 @@ static void renew(void)
 	sh->generation++;
 }
 
-/* Also notices a worker that was killed, or that exited from the library. */
+/* Also notices a worker that was killed, or that exited in a library. */
 static void wait_for_workers(void)
 {
 	double end = now() + PATIENCE;
@@ -234,7 +234,7 @@ static void wait_for_workers(void)
 			/* is the kernel slow, or are tasks blocked? */
 			write_file("/proc/sysrq-trigger", "w");
 			write_file("/proc/sysrq-trigger", "l");
-			fail("a worker does not come to the quiet point");
+			fail("a worker does not reach the quiet point");
 		}
 	}
 }
@@ -360,7 +360,7 @@ static void print_results(void)
 	if (!all_sent || !counts[ENTERED] || !counts[HIT])
 		fail("there was no traffic");
 	if (sh->lie && !sh->lied)
-		fail("there was no occasion to lie");
+		fail("there was no opportunity to lie");
 	if (state_leaked)
 		printf("%d maps leaked by the second clear, as expected of the base kernel\n",
 		       state_leaked);

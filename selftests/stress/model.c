@@ -340,7 +340,7 @@ static bool obj_differs(int i, struct state *k)
 	k->known = true;
 	if (obj->what == LINK)
 		return !refs[i];
-	/* a kernel without holds tells none */
+	/* a kernel without holds reports none */
 	if (k->refs != refs[i] + leak ||
 	    (k->urefs != urefs[i] && (obj->what == MAP || sh->patched)))
 		return true;
@@ -352,7 +352,7 @@ static bool obj_differs(int i, struct state *k)
 	return false;
 }
 
-/* Prints to OUT, unless that is NULL, what is different. */
+/* Prints the differences to OUT, unless that is NULL. */
 static bool differs(FILE *out)
 {
 	struct state *s;
@@ -388,8 +388,8 @@ static void find_named(bool *named)
 	}
 }
 
-/* Stores in the model what it could not know before, and removes objects that
- * are gone and not named by anything.
+/* Updates the model with what it could not know before, and removes objects that
+ * are gone and that no handle refers to.
  */
 static void commit_objects(void)
 {
@@ -494,7 +494,7 @@ static void probe_all(void)
 double model_quiet(void)
 {
 	double start = now();
-	/* a short deadline is only meant for the planted error */
+	/* a short deadline is only for the planted error */
 	double end = start + (sh->lie && !sh->lied ? DEADLINE : sh->deadline);
 
 	leak_is_fine = false;

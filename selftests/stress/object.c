@@ -20,7 +20,7 @@ static void land(struct code *c, int jump)
 }
 
 /* The answer to a probe: the first program of a chain makes its tail call, the
- * second one returns its tag. Other packets continue behind this code.
+ * second one returns its tag. Other packets continue after this code.
  */
 static void emit_probe(struct code *c, const struct obj *p, int tag,
 		       const int *fds)

@@ -22,7 +22,7 @@ static bool op_new_map(int what)
 	return true;
 }
 
-/* By its id, if this worker has a reference that keeps it, or from a pin */
+/* Opens it by its id, if this worker has a reference that keeps it, or by a pin. */
 static bool op_open(int what)
 {
 	static const char *const lies[] = { "uref", "prog", "" };
@@ -43,8 +43,8 @@ static bool op_open(int what)
 	return true;
 }
 
-/* A link is released with its last file descriptor or pin. After a pin, a work
- * of the kernel does that.
+/* A link is released with its last file descriptor or pin. After a pin, a kernel
+ * worker does that.
  */
 static void link_left(struct handle *h, bool late)
 {
@@ -90,7 +90,7 @@ static bool op_pin(int what)
 	return true;
 }
 
-/* Any slot of an own array, or of those that this worker has in a shared one */
+/* Any slot of a private array, or one that this worker has in a shared one */
 static int draw_slot(const struct handle *h)
 {
 	if (is_shared(h->obj))

@@ -52,8 +52,8 @@ void freplace_opts(const struct obj *prog, struct bpf_prog_load_opts *opts)
 	}
 }
 
-/* If a work of the kernel releases the link, the target is unknown until the
- * next quiet point.
+/* If a kernel worker releases the link, the state of the target is unknown until
+ * the next quiet point.
  */
 void freplace_link_off(const struct obj *link, bool late)
 {
@@ -61,7 +61,7 @@ void freplace_link_off(const struct obj *link, bool late)
 	sh->obj[link->target].busy |= late;
 }
 
-/* With a target, or with the one for which the program was loaded */
+/* With a target, or with the one that the program was loaded for */
 static bool op_freplace_create(int what)
 {
 	struct handle *h = draw_handle(what), *p = pick(PROG, EXT), *to;

@@ -17,7 +17,7 @@ struct request {
 	__u32 flags;
 	bool hold;
 	int old, old_fd;	/* the program that is to be replaced */
-	int near;	/* before or after this program or link, or all */
+	int near;	/* before or after this program or link, or first or last */
 };
 
 static int find(const struct list *list, int prog)
@@ -45,7 +45,7 @@ static void erase(struct list *list, int at)
 	memmove(from, from + 1, (--list->n - at) * sizeof(*from));
 }
 
-/* Those of a link that has a device */
+/* The list and the entry of a link that has a device */
 static struct list *list_of(const struct obj *link)
 {
 	return &link->dev->list[link->side];
@@ -56,8 +56,8 @@ static struct entry *entry_of(const struct obj *link)
 	return &list_of(link)->entry[find(list_of(link), link->prog)];
 }
 
-/* If a work of the kernel takes the entry off, the list is unknown until the
- * next quiet point.
+/* If a kernel worker removes the entry, the state of the list is unknown until
+ * the next quiet point.
  */
 void mprog_link_off(const struct obj *link, bool late)
 {
@@ -89,7 +89,7 @@ static void note_request(const struct request *r, const char *how,
 	     sh->obj[r->near].id, wanted);
 }
 
-/* A list that is known */
+/* A list whose state is known */
 static bool draw_list(struct request *r)
 {
 	struct dev *dev = &me->dev[draw(DEVS)];
@@ -106,7 +106,7 @@ static int draw_listed(const struct list *list)
 	return list->n ? list->entry[draw(list->n)].prog : 0;
 }
 
-/* Programs and links may be elsewhere, and of the other kind. */
+/* The program or link may be in another list, or of the other kind. */
 static void draw_position(struct request *r)
 {
 	const struct handle *h = NULL;
@@ -139,7 +139,7 @@ static bool draw_request(struct request *r, bool link)
 	return true;
 }
 
-/* The index before or after what is near: -1 is before the first one. */
+/* The index before or after the neighbour; -1 is before the first one */
 static int neighbour(const struct request *r, int near)
 {
 	bool before = r->flags & BPF_F_BEFORE;
@@ -156,7 +156,7 @@ static int neighbour(const struct request *r, int near)
 }
 
 /* The answer that the kernel must give: the index that the program gets, or a
- * negative error. What is replaced must be the neighbour that was asked for.
+ * negative error. A program that is replaced must be at the requested position.
  */
 static int list_answer(const struct request *r, int prog)
 {
@@ -186,7 +186,7 @@ static int list_answer(const struct request *r, int prog)
 	return r->flags & BPF_F_BEFORE ? at + 1 : at;
 }
 
-/* Returns what the system call does. */
+/* Returns the result of the system call. */
 static int send_attach(const struct request *r, int prog, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_prog_attach_opts, opts, .flags = flags,
@@ -223,7 +223,7 @@ static void new_link(const struct request *r, struct handle *h, int prog,
 	link->hook = hook(r);
 }
 
-/* Without a link, or as a new link in the place of one without a device */
+/* Attaches without a link, or by a new link in place of one without a device. */
 static bool op_list_set(int what)
 {
 	struct handle *p = pick(PROG, TC), *link;
@@ -259,7 +259,7 @@ static bool op_list_set(int what)
 	return true;
 }
 
-/* A program, or the first or last one, whatever it is */
+/* Detaches a program, or the first or last one. */
 static bool op_list_detach(int what)
 {
 	LIBBPF_OPTS(bpf_prog_detach_opts, opts);
@@ -323,7 +323,7 @@ static bool op_list_query(int what)
 	return true;
 }
 
-/* Its own program is no news. */
+/* Nothing changes if the link has the program already. */
 static int update_answer(const struct obj *link, bool replace, int old,
 			 int prog)
 {
@@ -365,7 +365,7 @@ static bool op_list_link_update(int what)
 	return true;
 }
 
-/* What the link reports: netkit's peer side is that of the other device. */
+/* The device that the link reports: for netkit's peer side, the other one */
 static int ifindex_of(const struct obj *link)
 {
 	if (!link->dev)

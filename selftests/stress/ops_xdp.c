@@ -21,19 +21,19 @@ static __u32 mode_flags(bool native)
 {
 	if (!native)
 		return XDP_FLAGS_SKB_MODE;
-	/* these devices are native without being asked */
+	/* native mode is the default of these devices */
 	return draw(2) ? XDP_FLAGS_DRV_MODE : 0;
 }
 
-/* What the mode has attached: in the other one it is of no interest, but for
- * an attach, that fails.
+/* The program that is attached in this mode. One in the other mode matters only
+ * for an attach, which fails.
  */
 static int in_mode(const struct dev *dev, bool native)
 {
 	return dev->native == native ? dev->prog : 0;
 }
 
-/* One that is open, of this program, or NULL */
+/* A handle of this program that is open, or NULL */
 struct handle *handle_of(int prog)
 {
 	int i;
@@ -76,7 +76,9 @@ static void detached(struct dev *dev)
 	dev->link = 0;
 }
 
-/* The answer that the kernel must give; without a new program, to a detach */
+/* The answer that the kernel must give to an attach or, without a new program, to
+ * a detach
+ */
 static int xdp_answer(const struct dev *dev, bool new, bool native,
 		      __u32 flags, int old)
 {

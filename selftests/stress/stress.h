@@ -81,11 +81,11 @@ struct obj {
 	enum kind kind;
 	__u32 id;
 	int n;		/* slots of an array, or arrays of a program */
-	/* what a link of freplace, or an EXT before it is first attached, has a
-	 * reference to
+	/* the TARGET to which a freplace link, or an EXT that was not attached
+	 * yet, has a reference
 	 */
 	int target;
-	bool hold;	/* of a link of freplace */
+	bool hold;	/* of a freplace link */
 	bool busy;	/* a link or a TARGET, as in struct dev */
 	union {
 		struct {
@@ -127,7 +127,7 @@ struct filter {
 	bool hold;
 };
 
-/* What tcx or netkit has on one side of a device, in order */
+/* The programs of tcx or netkit on one side of a device, in order */
 struct entry {
 	int prog, link;		/* link 0: attached without one */
 	bool hold;
@@ -177,7 +177,7 @@ struct shared {
 	sem_t done, go[MAX_PROCS];
 	int generation;
 	int current[SHARED_MAPS + SHARED_PROGS];	/* the shared objects */
-	int target[MAX_PROCS][DEVS][2];	/* ifindex, for those who send */
+	int target[MAX_PROCS][DEVS][2];	/* ifindex, for the senders */
 	int counts;
 	struct worker worker[POOLS];
 	struct obj obj[OBJS];
