@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a test declares about itself, in comments of its file: see docs/writing-tests.md."""
+"""Reads the declarations of tests, which are comments in their files: see docs/writing-tests.md."""
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +14,13 @@ TOP = SELFTESTS.parent
 
 
 class Wrong(Exception):
-    """Something in a declaration or in the arguments; the message says what there is instead."""
+    """A mistake in a declaration or in the arguments. The message lists the valid values."""
 
 
 @dataclass
 class Case:
     name: str
-    tiers: dict     # of each tier the kernels
+    tiers: dict     # the kernels of each tier
     needs: set
     files: list     # to be built first
 
@@ -35,9 +35,9 @@ class Test:
     tiers: dict = field(default_factory=dict)
     needs: set = field(default_factory=set)
     files: list = field(default_factory=list)
-    timeout: int = 600                          # seconds, of user-mode Linux; others have six times as much
-    alone: bool = False                         # in a guest of its own: what it leaves over stays
-    whole: bool = False                         # its cases share what takes long: not to be cut
+    timeout: int = 600                          # seconds in user-mode Linux; other guests get six times as many
+    alone: bool = False                         # needs a guest of its own, because it leaves changes behind
+    whole: bool = False                         # is not split, because its cases share a slow setup
     cpus: int = 2                               # of its guest
     rules: str = ''
     cases: dict = field(default_factory=dict)
@@ -97,7 +97,7 @@ def read(path):
             found = {}
         elif not line.startswith('#'):
             found = {}
-    # a test that makes its cases itself: one that has no name here
+    # a test that generates its cases has a single one without a name here
     if not test.cases:
         test.cases[''] = Case('', test.tiers, test.needs, test.files)
     for case in test.cases.values():
@@ -107,14 +107,14 @@ def read(path):
 
 
 def read_all():
-    """Those of another folder than tests/ have its name before theirs."""
+    """The names of tests outside tests/ start with their folder."""
     found = [read(path) for folder in ('tests', 'long', 'upstream', 'lint')
              for path in sorted((SELFTESTS / folder).glob('*.sh'))]
     return {test.name: test for test in found}
 
 
 def on_kernel(test, kernel, only):
-    """With KERNEL= a test runs there if it runs on a kernel of the same source, and can."""
+    """The cases that run on a kernel with the same source, and that this kernel supports."""
     cases = []
     for case in test.cases.values():
         homes = {k for tier in ('check', 'all') for k in case.tiers.get(tier, ())}
@@ -135,7 +135,7 @@ def without_uml(by_kernel):
 
 
 def find(tests, names):
-    """By test, the cases that were named: none is all of them."""
+    """The named cases by test; an empty set stands for all cases of a test."""
     wanted = {}
     for name in names:
         test, _, case = name.partition('.')
@@ -148,7 +148,8 @@ def find(tests, names):
 
 
 def choose(tests, tier, kernel, names):
-    """Of the named tests, or of all, which cases run on which kernel: of "check" on one kernel, all that can run there."""
+    """Select the cases of the named tests, or of all tests, and the kernels that they run on. With the tier "check" and a
+    kernel, select every case that can run there."""
     wanted, chosen = find(tests, names), []
     for test in tests.values():
         if names and test.name not in wanted:
@@ -157,7 +158,7 @@ def choose(tests, tier, kernel, names):
         if kernel and tier == 'check':
             by_kernel = on_kernel(test, kernel, only)
         elif names and tier == 'check':
-            # the first tier that has any of it
+            # the first tier that contains any of them
             by_kernel = next(filter(None, (test.chosen(t, only) for t in TIERS)), {})
         elif tier == 'all':
             by_kernel = test.chosen('check', only)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs jobs, as many at a time as the cores and the memory of the host allow, and tells what they say."""
+"""Runs as many jobs at a time as the cores and the memory of the host allow, and prints their output."""
 import os
 import subprocess
 import sys
@@ -16,7 +16,7 @@ LAST_LOOK = 'last-look'
 
 
 class Result:
-    """What a part, or the end of a guest, came to; log is where all that it said can be read."""
+    """The result of a part or of a guest; log is the file with its full output."""
 
     def __init__(self, kernel, test, log):
         self.kernel, self.test, self.log = kernel, test, log
@@ -24,12 +24,12 @@ class Result:
         self.passed = self.failed = self.skipped = 0
 
     def judge(self, planned):
-        """Counts by kunit's KTAP parser: a plan that is not kept is an error, and a case that is skipped is told."""
+        """Count the cases with kunit's KTAP parser. A report that does not match its plan is an error."""
         import kunit_parser
         from kunit_printer import null_printer
         parsed = kunit_parser.parse_run_tests(self.lines, null_printer)
         counts = parsed.counts
-        # a guest's last look is no test of its own: how many guests there are is chance
+        # last-look is not counted as a test, because the number of guests varies
         self.passed, self.skipped = counts.passed if self.test != LAST_LOOK else 0, counts.skipped
         self.failed = counts.failed + counts.crashed
         ran = counts.passed + self.failed + self.skipped
@@ -50,7 +50,7 @@ def say(text):
 
 
 def command(job):
-    """One shell command for all parts. A part that hangs must not take the time of those behind it."""
+    """One shell command for all parts. A part that hangs must not use up the time of those after it."""
     line = ''
     for part in job.parts:
         cases = ' '.join(f'case_{case}' for case in part.cases if case)
@@ -72,7 +72,7 @@ def start(job, log):
 
 
 class Listener:
-    """Takes one guest's output apart: by test, and by case for the screen, where several guests talk at a time."""
+    """Splits the output of one guest by test for the logs, and by case for the screen, which several guests share."""
 
     def __init__(self, job, number, seconds):
         self.job, self.seconds = job, seconds
@@ -120,7 +120,7 @@ class Listener:
 
 
 def run(job, number, seconds):
-    """Run one job to its end, and judge it."""
+    """Run one job and evaluate its results."""
     listener = Listener(job, number, seconds)
     log = LOGS / f'{listener.name}-guest'
     process = start(job, log)
@@ -149,13 +149,13 @@ def run(job, number, seconds):
 
 
 def memory_available():
-    """In MiB."""
+    """Returns MiB."""
     with open('/proc/meminfo') as info:
         return next(int(line.split()[1]) for line in info if line.startswith('MemAvailable:')) // 1024
 
 
 def run_all(jobs, seconds):
-    """Workers take the longest job that is left and fits into what is left of the memory."""
+    """Each worker takes the longest remaining job that fits into the remaining memory."""
     cores, room = os.cpu_count(), memory_available()
     waiting, results, used = list(jobs), [], [0]
     change = threading.Condition()
@@ -176,7 +176,7 @@ def run_all(jobs, seconds):
             job, number = taken
             try:
                 done = run(job, number, seconds)
-            except Exception as error:  # the verdict has to know of it
+            except Exception as error:  # is counted as a failure
                 done = [Result(job.kernel, 'the runner', '')]
                 done[0].failed = 1
                 say(f'{job.kernel}: not ok - the runner: {error!r}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is to be run, cut into jobs: each is one guest, or one process of the host, with the tests that it runs in turn."""
+"""Splits the chosen tests into jobs: each is one guest, or one process on the host, that runs tests one after another."""
 import json
 import os
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from declared import TOP
 from kernels import KERNELS
 
 FILE = TOP / 'build/state/seconds.json'
-LIMIT = 60  # seconds after which a job is cut, so that no core is left without work at the end
+LIMIT = 60  # seconds: longer jobs are split, so that no core is idle at the end
 
 
 class Seconds:
-    """What each case took the last time, by kernel."""
+    """The duration of each case in its last run, by kernel."""
 
     def __init__(self):
         try:
@@ -47,7 +47,7 @@ class Job:
     parts: list = field(default_factory=list)
 
     def add(self, part):
-        """The cases of a test are one part of it in each guest."""
+        """Add a part, or its cases to the part of the same test."""
         for own in self.parts:
             if own.test is part.test:
                 own.cases += part.cases
@@ -70,7 +70,7 @@ class Job:
 
 
 def cut(test, kernel, cases, seconds):
-    """Parts of a test that take no longer than LIMIT each, where its cases are that short."""
+    """Split a test into parts of at most LIMIT seconds, unless a single case takes longer."""
     parts = []
     for case in cases:
         took = seconds.of(kernel, test.name, case)
@@ -82,7 +82,7 @@ def cut(test, kernel, cases, seconds):
 
 
 def plan(chosen, seconds):
-    """The jobs, longest first. A guest that takes long to start gets several parts, any other guest gets one."""
+    """Return the jobs, longest first. A guest that boots slowly gets several parts, any other guest gets one."""
     jobs = []
     for kernel in KERNELS:
         parts = [part for test, name, cases in chosen if name == kernel for part in cut(test, kernel, cases, seconds)]

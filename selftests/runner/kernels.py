@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kernels on which tests run, and what a test can need that not all of them have."""
+"""The kernels on which tests run, and the features that some of them lack."""
 from dataclasses import dataclass
 
 
@@ -8,17 +8,17 @@ class Kernel:
     name: str
     patched: bool
     lacks: frozenset = frozenset()
-    memory: int = 1200  # MiB of the host that its guest takes
-    boot: int = 0       # seconds until its guest is there, and for its last look
-    seconds: int = 4    # what a case takes about, before it has been timed
+    memory: int = 1200  # MiB that its guest uses on the host
+    boot: int = 0       # seconds to boot its guest, and for last-look
+    seconds: int = 4    # estimate for a case that has not been timed
     uml: bool = False
-    cpus: int = 8       # that it can have
+    cpus: int = 8       # maximum
 
 
-# jit: the JIT and what only it can do: subprograms and callbacks, the XDP dispatcher, trampolines.
+# jit: the JIT and the features that require it: subprograms and callbacks, the XDP dispatcher, trampolines.
 # tracing: perf events, kprobes, BPF iterators, fentry.
-# faults: allocations that can be made to fail, kmemleak, lockdep.
-# bond: a bond that drops its reference to an XDP program that is replaced; that of 6.12 leaks it.
+# faults: fault injection for allocations, kmemleak, lockdep.
+# bond: a bonding driver that drops its reference to a replaced XDP program; that of 6.12 leaks it.
 NEEDS = {'jit', 'tracing', 'faults', 'bond'}
 UML_LACKS = frozenset({'jit', 'tracing', 'faults'})
 
@@ -34,5 +34,5 @@ KERNELS = {kernel.name: kernel for kernel in (
     Kernel('kcsan', True, frozenset({'faults'}), memory=2300, boot=40, seconds=40),
 )}
 
-# Where the tests of user-mode Linux go on a host that cannot run it
+# The kernels to use instead on a host that cannot run user-mode Linux
 EMULATED = {'um': 'patched', 'um-base': 'base', 'um-debug': 'debug'}
