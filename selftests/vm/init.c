@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's first process: puts the host's root (9p or hostfs, read-only) under a few file systems of its own, runs one
- * command there and hands its output and exit status to the host, each through a port of its own: of virtio in the
- * emulator, a serial line of user-mode Linux.
+ * The guest's first process: mounts the host's root (9p or hostfs, read-only) and a few file systems on top of it, runs
+ * one command and passes its output and exit status to the host, each through a port of its own: a virtio port in QEMU, a
+ * serial line in user-mode Linux.
  *
- * The specification from vm.sh, /spec or in user-mode Linux the file that the environment names, holds strings that end in
- * NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"), rows and columns of the terminal, working
- * directory, a directory that must stay visible, command, then environment.
+ * The specification from vm.sh is /spec or, in user-mode Linux, the file that HOLD_MAPS_SPEC names. It consists of strings
+ * that end in NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"), rows and columns of the terminal,
+ * working directory, a directory that must stay visible, command, then environment.
  *
  * The command gets pipes, not the ports: a port can be open only once, and 'echo >/dev/stderr' opens it again.
  */
@@ -32,9 +32,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-static bool uml; /* user-mode Linux: the host's root is there already, as the root */
+static bool uml; /* in user-mode Linux the host's root is already the root */
 
-/* The emulator is told not to reboot; user-mode Linux would do so. */
+/* QEMU runs with -no-reboot; user-mode Linux would reboot. */
 static void end(void)
 {
 	sync();
@@ -43,7 +43,7 @@ static void end(void)
 		pause();
 }
 
-/* Nothing is told to the host but this, on the console: without a status it takes the guest for dead. */
+/* The host only gets this message on the console: without a status, vm.sh reports that the guest died. */
 static void die(const char *format, ...)
 {
 	va_list args;
@@ -80,7 +80,7 @@ static const char *next_string(char **at)
 	return string;
 }
 
-/* The host's directories that a tmpfs would hide, such as a clone under /tmp, are put back on top of it. */
+/* Mount the host's directories that a tmpfs hides, such as a clone under /tmp, on top of it again. */
 static void keep_visible(const char *const *paths, const int *fds, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -154,7 +154,7 @@ static void loopback_up(void)
 	close(fd);
 }
 
-/* A serial line of user-mode Linux, which has to pass every byte as it is */
+/* A serial line of user-mode Linux, in raw mode */
 static int open_line(int number)
 {
 	struct termios termios;
@@ -233,7 +233,7 @@ static void write_all(int fd, const char *data, size_t size)
 	}
 }
 
-/* Move what is there; false at the end of the stream and when there is nothing. */
+/* Copy what can be read; return false at the end of the stream and if there is nothing to read. */
 static bool relay(int from, int to)
 {
 	static char buffer[65536];
@@ -249,7 +249,7 @@ static void on_child(int signal)
 	(void)signal;
 }
 
-/* What vm.sh wants, see the top of this file */
+/* The specification from vm.sh, see the top of this file */
 struct spec {
 	const char *rows, *columns, *cwd, *command;
 	const char *keep[2];	/* directories that must stay visible */
@@ -282,9 +282,9 @@ static void read_spec(struct spec *spec)
 	spec->merge = spec->shell || !strcmp(mode, "merge");
 }
 
-/* Both ends of what the command reads and writes, and the ports of the host behind them */
+/* Both ends of the streams of the command, and the ports to the host */
 struct streams {
-	int in, out[2], err[2];	/* [0] is read here, [1] written by the command; err[0] is -1 if both are one */
+	int in, out[2], err[2];	/* [0] is read here, [1] written by the command; err[0] is -1 if stderr goes to out */
 	int ports[2], status_port;
 };
 
@@ -293,7 +293,7 @@ static void open_ports(struct streams *streams, const struct spec *spec)
 	streams->status_port = open_port("status");
 	streams->ports[0] = open_port("out");
 	streams->ports[1] = spec->merge ? streams->ports[0] : open_port("err");
-	/* vm.sh waits with what it has for the shell until its line is open, see uml.sh. */
+	/* vm.sh sends nothing to the shell until its line is open, see uml.sh. */
 	if (uml && spec->shell)
 		write_all(open_port("err"), "\n", 1);
 }
@@ -352,7 +352,7 @@ static void run_command(const struct streams *streams, const struct spec *spec, 
 	_exit(127);
 }
 
-/* Reap whatever has exited; true if CHILD was among it, whose status is then in *STATUS. */
+/* Reap all children that have exited; return true if CHILD is one of them, with its status in *STATUS. */
 static bool reap(pid_t child, int *status)
 {
 	bool done = false;
@@ -381,7 +381,7 @@ static int relay_until_exit(struct streams *streams, bool shell, pid_t child, co
 		};
 
 		ppoll(poll_fds, 3, NULL, signals);
-		/* A stream that every writer has closed would wake the poll for ever. */
+		/* A stream that all writers have closed would wake ppoll() forever. */
 		if (poll_fds[0].revents && !relay(out[0], ports[0]) && !shell && !(poll_fds[0].revents & POLLIN))
 			out[0] = -1;
 		if (poll_fds[1].revents && !relay(err[0], ports[1]) && !(poll_fds[1].revents & POLLIN))
@@ -389,7 +389,7 @@ static int relay_until_exit(struct streams *streams, bool shell, pid_t child, co
 		if (poll_fds[2].revents & POLLIN)
 			relay(ports[0], out[0]);
 	} while (!reap(child, &status));
-	/* What it left running must not write on while the rest of its output is on its way. */
+	/* Kill its background processes before the rest of its output is relayed. */
 	kill(-1, SIGKILL);
 	while (out[0] >= 0 && relay(out[0], ports[0]))
 		;
@@ -408,7 +408,7 @@ static void report(const struct streams *streams, int status)
 	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
 		die("tainted");
 	dprintf(streams->status_port, "%d %s", status, line);
-	/* What is on its way through the lines has to arrive before the end. */
+	/* Wait until the serial lines have transmitted everything. */
 	if (uml && (tcdrain(streams->status_port) || tcdrain(streams->ports[0]) || tcdrain(streams->ports[1])))
 		die("drain the serial lines");
 }

@@ -2,11 +2,12 @@
 /*
  * Loaded into um-debug before libc: threads without a guard page.
  *
- * KASAN saves a stack trace when a CPU that starts frees memory. At that time
- * the CPU runs on the stack of its host thread, and user-mode Linux reads on to
- * the next multiple of THREAD_SIZE, which can be beyond the end of that stack.
- * There the guard page of the thread that was started before would end the
- * kernel. Without it there is the other end of that thread's stack.
+ * KASAN saves a stack trace when a CPU that is being started frees memory. At
+ * that time the CPU runs on the stack of its host thread, and user-mode Linux
+ * reads up to the next multiple of THREAD_SIZE, which can be beyond the end of
+ * that stack. The guard page of the previously started thread would be there,
+ * and the access would kill the kernel. Without guard pages, the stack of that
+ * thread is there.
  */
 #include <pthread.h>
 

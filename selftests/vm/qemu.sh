@@ -3,27 +3,27 @@
 # Sourced by vm.sh: a guest in QEMU. Its first process and the specification are an initramfs; out, err and status are
 # virtio ports.
 
-# /dev/kvm can be there on a processor that cannot run a guest: then the guest hangs without a word.
+# /dev/kvm can exist on a processor without virtualization; the guest would hang silently.
 if [ "${VM_ICOUNT:-}" ]; then
-	# Time is the number of instructions: CPU times in the guest are the same from run to run. For one CPU only.
+	# The clocks count instructions, so CPU times in the guest are reproducible. This requires a single CPU.
 	accel=(-accel 'tcg,thread=single' -cpu max -icount 'shift=0,sleep=off')
 	cpus=1
 elif [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
 	accel=(-accel kvm -cpu host)
 else
-	# Its CPUs take turns in one thread. With a thread each, guests of the unpatched kernel, too, die of an int3 that another
-	# CPU had put in the place of an instruction while it changed that (the dispatcher of XDP programs). The emulation is
-	# the likely cause: it drops what it translated from a page just before the write, and not after it.
+	# The CPUs take turns in one thread. With one thread per CPU, guests die of an int3 that another CPU had written over an
+	# instruction while patching it (the dispatcher of XDP programs); this includes the base kernel. The emulation is the
+	# likely cause: it drops the translation of a page before the write, and not after it.
 	accel=(-accel "tcg,thread=${VM_THREADS:-single}" -cpu max)
-	# Both CPUs read the time stamp counter of the host. Guests that do not trust it ask an emulated device for the time,
-	# again and again.
+	# All CPUs read the time stamp counter of the host. A guest that does not trust it reads the time from an emulated
+	# device, which is slow.
 	append+=' tsc=reliable'
 fi
 
 ln "$build/vm/init" "$run/init" 2>/dev/null || cp "$build/vm/init" "$run/init"
 (cd "$run" && printf 'init\nspec\n' | cpio -o -H newc -R 0:0 --quiet >initrd)
 
-# Without ioeventfd a write by the guest is a write to the file before the guest goes on: nothing is lost at its end.
+# Without ioeventfd, each write by the guest reaches the file before the guest continues: nothing is lost when it exits.
 qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -no-reboot
 	-machine pc "${accel[@]}" -smp "$cpus,sockets=$cpus" -m "$memory"
 	-kernel "$image" -initrd "$run/initrd"

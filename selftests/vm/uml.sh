@@ -1,18 +1,18 @@
 # shellcheck shell=bash disable=SC2154
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by vm.sh: a guest that is a process. Its root is the host's, through hostfs; out, err, status and the console
+# Sourced by vm.sh: a guest in user-mode Linux. Its root is the host's, through hostfs; out, err, status and the console
 # are serial lines.
 #
-# Root in the guest could mount hostfs writable, and its kernel may do what the invoking user may: so all of it runs in a
-# sandbox without a network, in which nothing but the guest's run directory can be written to.
+# Root in the guest could mount hostfs writable, and its kernel has the permissions of the invoking user. Therefore it runs
+# in a sandbox without a network in which only the guest's run directory is writable.
 
-# With seccomp the guest's processes enter their kernel by a signal, and there can be several CPUs.
+# With seccomp, system calls reach the guest's kernel by a signal, and several CPUs are possible.
 seccomp=on
 
 environment=()
 [ "$kernel" != um-debug ] || environment=(--setenv LD_PRELOAD "$build/vm/no-guard.so")
 
-# uml IN,OUT OPTION...: its line 0, and options of timeout
+# uml IN,OUT OPTION...: start it with this serial line 0 and these options of timeout
 uml() {
 	# shellcheck disable=SC2086 # words
 	TMPDIR=/dev/shm exec setpriv --pdeathsig TERM timeout "${@:2}" "$limit" \
@@ -30,7 +30,7 @@ run_shell() {
 
 run_command() { uml null,fd:3 -k 5 </dev/null >"$run/start" 2>&1 3>"$run/out"; }
 
-# A line has to end in a pipe: its driver waits for it with epoll, which takes no files.
+# Each line must end in a pipe: its driver uses epoll, which does not support regular files.
 mkfifo "$run"/{out,err,to-status,console}
 
 relay_output() {
@@ -45,16 +45,16 @@ relay_output() {
 	helpers+=($!)
 }
 
-# What is written to a line before the guest has opened it is not noticed. A shell has no use for err: init says there that
-# it reads.
+# Input that arrives before the guest has opened the line is lost. A shell does not use err, so init writes a byte there
+# when the line is open.
 shell_reads() { head -c 1 "$run/err" >/dev/null; }
 
 follow_output() { :; }
 
-# A host without it has ptrace, which is slower and allows one CPU.
+# Without seccomp, user-mode Linux uses ptrace, which is slower and supports one CPU.
 another_way() { [ $seccomp = on ] && grep -q SECCOMP "$run/start" && seccomp=off cpus=1; }
 
-# What ends before the kernel has its console ends because of the host.
+# A guest that ends before its kernel has opened the console failed because of the host.
 cannot_run() {
 	if [ -s "$console" ]; then return; fi
 	if grep -q 'Kernel panic' "$run/start"; then

@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# vm.sh COMMAND: run COMMAND in a guest, as root, in this directory of the host's files (read-only, with /tmp, /run and
-# /mnt of the guest's own). Standard output, standard error and exit status are the command's and nothing else's.
-# vm.sh --shell: an interactive one, on this terminal.
+# vm.sh COMMAND: run COMMAND in a guest, as root, in the current directory of the host's file system (read-only, but for
+# the guest's own /tmp, /run and /mnt). Standard output, standard error and exit status are those of the command.
+# vm.sh --shell: run an interactive shell on this terminal.
 #
 # KERNEL=patched|base|debug|kcsan|lts   a kernel for the emulator (or KVM, where the processor has it)
-# KERNEL=um|um-base|um-debug        user-mode Linux: a program of the host, in a sandbox in which only its own run
-#                             directory can be written to. Its CPUs are threads that really run at the same time.
-# TOOLS=patched|base          other tools than the kernel's own
+# KERNEL=um|um-base|um-debug        user-mode Linux: a process of the host, in a sandbox in which only its own run
+#                             directory is writable. Its CPUs are threads, which run in parallel.
+# TOOLS=patched|base          the tools to use instead of those that belong to the kernel
 # TIMEOUT=300                 seconds until the guest is stopped (a shell: none)
-# VM_CPUS=2 VM_MEM=1G         how big (um-debug with more than 2 CPUs is without kmemleak)
+# VM_CPUS=2 VM_MEM=1G         the size of the guest (um-debug with more than 2 CPUs runs without kmemleak)
 # VM_APPEND=...               adds to the kernel's command line
-# VM_THREADS=single           multi, without KVM: a thread for each CPU of the emulator
-# VM_ICOUNT=1                 one CPU of the emulator, whose clocks count instructions: see bench/
+# VM_THREADS=single           multi: QEMU without KVM uses one thread per CPU
+# VM_ICOUNT=1                 one CPU in QEMU, and clocks that count instructions: see bench/
 #
-# Exit status where the guest, and not the command, is what failed: 124 for a time-out, 125 for a guest that died, 126
-# for a host that cannot run it. The kernel's messages are in build/log/vm-*.log.
+# Exit status if the guest failed rather than the command: 124 for a time-out, 125 if the guest died, 126 if the host
+# cannot run it. The kernel's messages are in build/log/vm-*.log.
 . "$(dirname "$0")/../../.make/lib.sh"
 
 kernel=${KERNEL:-patched}
@@ -38,7 +38,7 @@ if [ "${1:-}" = --shell ]; then
 else
 	[ -n "${1:-}" ] || die "no command given: make vm RUN='uname -a'"
 	mode=run limit=${TIMEOUT:-300} command=$1
-	# Where both go to one place, they go through one stream, or their order would be lost.
+	# If both go to the same file, use one stream to keep their order.
 	if [ /dev/fd/1 -ef /dev/fd/2 ]; then mode=merge; fi
 fi
 [[ $limit =~ ^[0-9]+$ ]] || die "TIMEOUT=$limit is not a number of seconds."
@@ -53,7 +53,7 @@ cleanup() {
 	[ -z "$guest_pid" ] || kill "$guest_pid" 2>/dev/null || true
 	[ ${#helpers[@]} -eq 0 ] || kill "${helpers[@]}" 2>/dev/null || true
 	rm -rf "$run"
-	# Old logs go: the last 40 stay.
+	# Keep the last 40 logs.
 	find "$build/log" -maxdepth 1 -name 'vm-*.log' -printf '%T@ %p\n' | sort -n | head -n -40 | cut -d ' ' -f 2- |
 		xargs -r -d '\n' rm -f || true # another guest may clean up at the same time
 }
@@ -67,10 +67,10 @@ printf '%s\0' "$mode" "$rows" "$columns" "$PWD" "$top" "$command" \
 	HOME=/tmp USER=root SHELL=/bin/bash TERM="${TERM:-dumb}" LANG=C.UTF-8 PS1="[$kernel] \\w # " \
 	KERNEL="$kernel" TOOLS="$tools" >"$run/spec"
 touch "$run/status"
-# shellcheck disable=SC2034 # what starts the guest
+# shellcheck disable=SC2034 # used by the sourced file
 cpus=${VM_CPUS:-2}
 memory=${VM_MEM:-$memory}
-# All CPUs take kmemleak's lock for each allocation. Where the host has fewer, they wait for one that does not run.
+# Each allocation takes kmemleak's lock. With more CPUs than the host has, they often wait for one that is not running.
 [ "$kernel" != um-debug ] || [ "$cpus" -le 2 ] || append+=' kmemleak=off'
 append+=" bonding.max_bonds=0 dummy.numdummies=0 ${VM_APPEND:-}"
 # shellcheck disable=SC1091
@@ -81,8 +81,8 @@ esac
 
 status=0
 if [ $mode = shell ]; then
-	# A terminal is passed through. At the end of a pipe or a file the shell ends too; the guest must not see that end, or
-	# it takes the port for closed.
+	# A terminal is passed through. The end of a pipe or a file becomes 'exit'; the guest must not see the end itself, or it
+	# would regard the port as closed.
 	if [ -t 0 ]; then
 		run_shell || status=$?
 	else
