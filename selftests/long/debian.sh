@@ -3,14 +3,14 @@
 # @long host
 # @timeout 5400
 # @build selftests build/boot/patched
-# The packages on a Debian system, with a kernel among them: it is installed from
-# them, attaches when it boots, is upgraded, and goes back to Debian's own. What
-# is done there is in debian/administrator. S1, S2, U1
+# Installs the packages, including a kernel, on a Debian system that attaches at
+# boot, upgrades them, and goes back to Debian's own. The steps are in
+# debian/administrator. S1, S2, U1
 . "$(dirname "$0")/../lib/testing.sh"
 
 boots=5
 
-# packages REVISION: make them, and put the repository on the disk
+# packages REVISION: build them, and put the repository on the disk
 packages()
 {
 	env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
@@ -36,7 +36,7 @@ system()
 	defer rm -rf "$repository"
 	cat "$top/build/kernel/patched/.config" "$top/selftests/debian/server.config" \
 		>"$work/config"
-	# apt takes no index that is older than the one it has.
+	# apt rejects an index that is older than the one it has.
 	packages 1
 	packages 2
 	cp "$top"/selftests/{debian/administrator,lib/cut} "$top/docs/using.md" \
@@ -52,7 +52,8 @@ system()
 		[[ $out == *"step $boot is done" ]] ||
 			fail "the boot $boot failed, see build/log/debian-$release-$boot.log"
 	done
-	[[ $out == *"everything is as it was"* ]] || fail "it is not what it was"
+	[[ $out == *"the system is in its initial state"* ]] ||
+		fail "the system is not in its initial state"
 }
 
 case_trixie() { system trixie; }
