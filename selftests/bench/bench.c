@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What it takes to attach and detach a program that uses prog arrays, in
- * instructions: in a guest whose clocks count them (VM_ICOUNT=1), the CPU time
+ * Counts the instructions that it takes to attach and detach a program that uses
+ * prog arrays: in a guest whose clocks count them (VM_ICOUNT=1), the CPU time
  * of a task in nanoseconds is the number of instructions that it executed.
  *
  *   bench attach DEV	"attach KIND WAY ARRAYS SLOTS ATTACH DETACH": the request
@@ -64,7 +64,7 @@ static __u64 own(void)
 	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* Of all tasks, those of the kernel included; *THREADS is how many there are. */
+/* Of all tasks, including those of the kernel; *THREADS is how many there are. */
 static __u64 everybody(int *threads)
 {
 	DIR *dir = opendir("/proc");
@@ -246,7 +246,7 @@ static void bench_attach(const char *dev)
 		for (i = 0; i < (int)ARRAY_SIZE(shapes); i++)
 			subjects[i] = make_subject(kind, shapes[i].arrays,
 						   shapes[i].slots);
-		/* in turn, so that what changes in between concerns all of them */
+		/* in turn, so that a drift affects all of them */
 		for (round = 0; round < ROUNDS; round++)
 			for (i = 0; i < (int)ARRAY_SIZE(shapes); i++)
 				one_round(kind, index, &subjects[i]);
@@ -274,7 +274,7 @@ static void wait_until_clear(int prog)
 			errx(1, "not clear after %d s", PATIENCE);
 }
 
-/* What all tasks take in the time in which an array is cleared, without one */
+/* What all tasks execute in that time when no array is cleared */
 static __u64 idle_cost(int prog)
 {
 	__u64 start;

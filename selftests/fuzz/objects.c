@@ -3,9 +3,9 @@
  * libFuzzer's input as the object of "ip link set dev D xdp obj FILE ..." and
  * of "tc filter ... bpf obj FILE ...", up to the message to the kernel.
  *
- * The last two bytes are no part of the object: they choose the command, and
- * which request to the kernel fails. No request reaches the kernel: what the
- * loader and libbpf call as NAME is linked as fake_NAME if that is here.
+ * The last two bytes are not part of the object: they select the command, and
+ * the request to the kernel that fails. No request reaches the kernel: where the
+ * loader and libbpf call NAME, fake_NAME is called if it is defined here.
  */
 #include <elf.h>
 #include <errno.h>
@@ -23,13 +23,13 @@
 
 #include "bpf_util.h"
 
-/* Of ip and tc, of which only the library is linked */
+/* Defined by ip and tc, of which only the library is linked */
 int show_details;
 
-/* What ends a command; the stock iproute2 has no such thing. */
+/* Called at the end of a command; the stock iproute2 lacks it. */
 int bpf_load_end(int ret) __attribute__((weak));
 
-/* Of libbpf, FEATURES of them */
+/* Of libbpf, which has FEATURES features to probe */
 bool feat_supported(void *cache, int feature) __attribute__((weak));
 
 size_t LLVMFuzzerMutate(unsigned char *data, size_t size, size_t max_size);
@@ -38,7 +38,7 @@ static char path[32];
 static int zero, input, requests, fails_at, fails_with;
 static bool pinned;
 
-/* As the kernel does it: all of it is read, if the address is one. */
+/* Reads all of it, as the kernel would, unless the address is NULL. */
 static bool reads(__u64 address, size_t size)
 {
 	const volatile char *byte = (void *)(long)address;
@@ -57,13 +57,13 @@ static long answer(int error)
 	return -1;
 }
 
-/* Descriptors are of something that can be mapped, and are closed for real. */
+/* File descriptors that can be mapped, and that are really closed */
 static long descriptor(void)
 {
 	return fcntl(zero, F_DUPFD_CLOEXEC, 0);
 }
 
-/* How many of the first 64 descriptors are none */
+/* How many of the first 64 file descriptors are unused */
 static int unused_descriptors(void)
 {
 	struct pollfd fds[64];
@@ -129,7 +129,7 @@ long fake_syscall(long number, long first, long second, long third)
 	}
 }
 
-/* All there is of this machine: the object, and empty files in fdinfo */
+/* The only files that exist: the object, and empty files in fdinfo */
 int fake_open64(const char *name, int flags, ...)
 {
 	return strcmp(name, path) ? answer(ENOENT) : open(name, flags);
@@ -143,7 +143,7 @@ FILE *fake_fopen64(const char *name, const char *mode)
 	return NULL;
 }
 
-/* 16 MB for what the verifier says, which is nothing here, take most of the time. */
+/* Allocating 16 MB for the verifier's log, which is empty here, would take most of the time. */
 void *fake_realloc(void *memory, size_t size)
 {
 	return realloc(memory, size == UINT_MAX >> 8 ? 4096 : size);
@@ -184,7 +184,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	if (zero < 0 || input < 0)
 		abort();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", input);
-	/* libbpf asks once for all loads what the kernel can. */
+	/* libbpf probes the features of the kernel once for all loads. */
 	for (i = 0; i < FEATURES; i++)
 		feat_supported(NULL, i);
 	return 0;
@@ -239,8 +239,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 }
 
 /*
- * Where most depends on a change: one to eight bytes of the ELF header, of a
- * section header, of what is in a section, or of the choice.
+ * Changes what matters most: one to eight bytes of the ELF header, of a section
+ * header, of the contents of a section, or of the last two bytes.
  */
 size_t LLVMFuzzerCustomMutator(unsigned char *data, size_t size, size_t max_size, unsigned int seed)
 {

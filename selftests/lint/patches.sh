@@ -5,7 +5,7 @@
 # @whole
 # @build build/libbpf/base/usr/lib64/libbpf.a build/state/linux build/state/linux-patched build/state/libbpf-patched
 # @build build/state/iproute2 build/state/iproute2-patched build/state/lts build/state/lts-patched
-# What a reviewer's tools would say of the series and of the scripts.
+# Runs a reviewer's tools on the series and on the scripts.
 # shellcheck disable=SC2154 # top is testing.sh's
 . "$(dirname "$0")/../lib/testing.sh"
 
@@ -16,9 +16,10 @@ series=$("$scripts/series.sh" folders | tr ' ' ':')
 
 patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' | sort; }
 
-# One patch. The tree has no history in which to look for the commit of a Fixes: line. Of every new file checkpatch asks
-# whether MAINTAINERS has to change: that is answered here, by looking. It knows file types by the names that they have
-# in the kernel: tools/include/uapi is a copy of include/uapi, and a .t of iproute2's test suite is a shell script.
+# Checks one patch. The tree has no history, so checkpatch cannot look up the commit of a Fixes: line. It asks for each new
+# file whether MAINTAINERS needs an update; the loop below checks that instead. It recognizes file types by their names in
+# the kernel, so these are replaced: tools/include/uapi is a copy of include/uapi, and a .t of iproute2's test suite is a
+# shell script.
 check_patch()
 {
 	local patch=$1 tree=$2 file no_tree=()
@@ -37,7 +38,7 @@ check_patch()
 	done < <(sed -n '/^--- \/dev\/null$/{n;s#^+++ b/##p}' "$patch")
 }
 
-# --strict, and nothing is waived but the sign-off, which whoever posts the series adds
+# --strict, without exceptions but the sign-off, which is added by the person who posts the series
 case_checkpatch()
 {
 	local one patch count=0
@@ -52,9 +53,10 @@ case_checkpatch()
 	figure "$count patches"
 }
 
-# The C files of the tests, without what asks for macros of the kernel, what
-# takes libelf's and libFuzzer's names or LIBBPF_OPTS() for mistakes, and what a
-# test does on purpose (volatile, strncpy, a declaration of libFuzzer's).
+# Checks the C files of the tests. Ignored are findings that ask for macros of the
+# kernel, that mistake names of libelf and libFuzzer or LIBBPF_OPTS() for errors,
+# or that are about what a test does on purpose (volatile, strncpy, a declaration
+# for libFuzzer).
 case_checkpatch_of_the_tests()
 {
 	local files
@@ -87,7 +89,7 @@ case_shellcheck()
 
 case_python() { pyflakes3 selftests/run selftests/runner/*.py selftests/lib/*.py; }
 
-# each SERIES: built one patch at a time; how far that is goes to the screen
+# each SERIES: build it one patch at a time, and show the progress on the screen
 each()
 {
 	"$scripts/build-each.sh" "$1" 2>&1 | while IFS= read -r line; do

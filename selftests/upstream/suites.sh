@@ -6,9 +6,9 @@
 # @build build/upstream/all/obj/test_progs build/upstream/iproute2-base/misc/ss build/upstream/iproute2-patched/misc/ss
 # @build build/upstream/tdc/action-ebpf
 # suites.sh [SUITE...]: run upstream's suites on the base kernel with the stock tools, and on the patched kernel with the
-# patched tools. Everything that runs has to pass on both. What the series add passes on the patched kernel alone: the
-# BPF test hold_prog_arrays fails on the base kernel in each of its parts, and iproute2's new tests are not there.
-# What the suites said is in build/log/upstream/. Reports in KTAP.
+# patched tools. Every test must pass on both. Only the tests that the series add differ: each part of the BPF test
+# hold_prog_arrays must fail on the base kernel, and iproute2's new tests are not in the stock tree. The output of the suites
+# is in build/log/upstream/. Reports in KTAP.
 . "$(dirname "$0")/../../.make/lib.sh"
 
 logs=$build/log/upstream
@@ -17,7 +17,7 @@ suites=("$@")
 
 # boot KERNEL: run the suites there
 boot() {
-	local kernel=$1 status=0 log=$logs/$1 what="the $1 kernel came to its end and had nothing to complain of"
+	local kernel=$1 status=0 log=$logs/$1 what="the $1 kernel shut down without a warning"
 
 	echo "# $kernel kernel: ${suites[*]}"
 	KERNEL=$kernel TIMEOUT=${TIMEOUT:-3600} "$top/selftests/vm/vm.sh" "selftests/upstream/guest ${suites[*]}" \
@@ -30,8 +30,8 @@ boot() {
 	fi >>"$logs/report"
 }
 
-# compare BASE PATCHED: a line for each test or part of one that had, or should have had, a verdict; where a name comes
-# more than once, it is numbered.
+# compare BASE PATCHED: print a line for each test or part of a test that has, or should have, a verdict. Repeated names are
+# numbered.
 compare() {
 	awk -F '\t' -v tests="$build/src/iproute2/testsuite/tests" '
 		BEGIN { kernel = "base" }
@@ -75,8 +75,8 @@ cat "$logs/compared" >>"$logs/report"
 for suite in "${suites[@]}"; do
 	total=$(grep -c -- " - $suite: " "$logs/compared" || true)
 	good=$(grep -c "^ok - $suite: " "$logs/compared" || true)
-	echo "# $suite: $good of $total as they should be"
-	# A suite that says nothing has not passed.
+	echo "# $suite: $good of $total as expected"
+	# A suite without results has not passed.
 	[ "$total" != 0 ] || echo "not ok - $suite: no test ran" >>"$logs/report"
 done
 echo "KTAP version 1"
