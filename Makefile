@@ -205,7 +205,7 @@ pictures: | deps-pictures ## draw docs/*.dot again
 
 # ---- for the lists --------------------------------------------------------------------------------------------------
 
-lint: $(call tests_of,lint,lint) | deps-lint ## checkpatch, round trip, shellcheck, documentation, each patch built by itself
+lint: $(call tests_of,lint,lint) | deps-lint ## checkpatch, round trip, shellcheck, shfmt, documentation, each patch built by itself
 	@$(run) -t lint
 
 posting: $(states) | deps-posting ## assemble and check what would be sent (build/posting/) [POSTER='Name <address>']

@@ -59,6 +59,7 @@ openssl                    openssl           the build of upstream's tests
 " ;;
 	lint) needs+="
 shellcheck                 shellcheck        make lint
+shfmt                      shfmt             make lint
 sparse                     sparse            make lint
 pyflakes3                  pyflakes3         make lint
 clang-$NEW_LLVM           clang-$NEW_LLVM          make lint
@@ -140,8 +141,11 @@ at_least() {
 number() { grep -oE '[0-9]+(\.[0-9]+)+' <<<"$1" | head -n 1; }
 
 stamp=$build/state/tools
-tools=$(stat -L -c '%n %Y %s' "$(command -v gcc)" "$(command -v clang)" "$(command -v pahole)" \
-	"$(command -v qemu-system-x86_64)"; cat "$top/versions.mk")
+tools=$(
+	stat -L -c '%n %Y %s' "$(command -v gcc)" "$(command -v clang)" "$(command -v pahole)" \
+		"$(command -v qemu-system-x86_64)"
+	cat "$top/versions.mk"
+)
 [ "$(cat "$stamp" 2>/dev/null)" != "$tools" ] || exit 0
 at_least gcc "$(number "$(gcc -dumpfullversion)")" "$MIN_GCC"
 at_least clang "$(number "$(clang --version)")" "$MIN_CLANG"

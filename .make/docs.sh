@@ -25,7 +25,10 @@ sphinx() {
 	rm -rf "${out:?}/$1"
 	mkdir -p "$out/$1" "$build/log"
 	make -C "$src/$1" SPHINXDIRS=bpf BUILDDIR="$out/$1" htmldocs >"$log" 2>&1 ||
-		{ tail -n 20 "$log" >&2; die "the documentation of build/src/$1 does not build (build/log/docs-$1.log)."; }
+		{
+			tail -n 20 "$log" >&2
+			die "the documentation of build/src/$1 does not build (build/log/docs-$1.log)."
+		}
 	[ -s "$out/$1/bpf/maps.html" ] || die "Sphinx did not write bpf/maps.html (build/log/docs-$1.log)."
 	{ grep -E 'WARNING|ERROR|CRITICAL' "$log" || :; } | sed -E 's#^[^ ]*/(Documentation/)#\1#; s#:[0-9]+##' | sort -u
 }
@@ -45,12 +48,16 @@ kernel_doc() {
 
 # news WHAT COMMAND: the lines that COMMAND prints only for the patched tree
 news() {
-	local what=$1 new; shift
+	local what=$1 new
+	shift
 
 	"$@" linux >"$out/$1.base"
 	"$@" linux-patched >"$out/$1.patched"
 	new=$(comm -13 "$out/$1.base" "$out/$1.patched")
-	[ -z "$new" ] || { say "$what:" "$new"; bad=1; }
+	[ -z "$new" ] || {
+		say "$what:" "$new"
+		bad=1
+	}
 }
 
 # The spec matches its schema, and the C code that is generated from it compiles.
@@ -58,7 +65,10 @@ check_spec() {
 	local name made gen tree=$src/linux-patched
 
 	name=$(basename "$1" .yaml)
-	python3 "$tree/$ynl/pyynl/cli.py" --spec "$tree/$1" --validate || { say "$1 is not valid"; bad=1; }
+	python3 "$tree/$ynl/pyynl/cli.py" --spec "$tree/$1" --validate || {
+		say "$1 is not valid"
+		bad=1
+	}
 	made=$out/$name-user
 	gen=(python3 "$tree/$ynl/pyynl/ynl_gen_c.py" --mode user --spec "$tree/$1")
 	"${gen[@]}" --header -o "$made.h"
@@ -67,7 +77,10 @@ check_spec() {
 		include $tree/$ynl/Makefile.deps
 		$made.o: $made.c; gcc -O1 -Wall -Werror -I$tree/$ynl/lib -idirafter \$(UAPI_PATH) \$(CFLAGS_$name) -c -o \$@ \$<
 	EOF
-		{ say "the C code generated from $1 does not compile"; bad=1; }
+		{
+			say "the C code generated from $1 does not compile"
+			bad=1
+		}
 }
 
 mkdir -p "$out"

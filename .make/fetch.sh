@@ -11,43 +11,52 @@ case ${1:-} in
 linux)
 	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='set KERNEL_SRC=<a Linux source tree>'
 	file="linux-source-${KERNEL_SERIES}_*_all.deb"
-	get=(download "linux-source-$KERNEL_SERIES") ;;
+	get=(download "linux-source-$KERNEL_SERIES")
+	;;
 lts)
 	what="the package linux-source-$LTS_SERIES" suite=$LTS_SUITE list=deb instead="add a mirror that has it to the apt configuration"
 	file="linux-source-${LTS_SERIES}_*_all.deb"
-	get=(download "linux-source-$LTS_SERIES") ;;
+	get=(download "linux-source-$LTS_SERIES")
+	;;
 iproute2)
 	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='set IPROUTE2_SRC=<an iproute2 source tree>'
 	file="iproute2_$IPROUTE2_SERIES.*.orig.tar.xz"
-	get=(source --tar-only --download-only iproute2) ;;
+	get=(source --tar-only --download-only iproute2)
+	;;
 libbpf)
 	what="the source of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src instead="add a mirror that has it to the apt configuration"
 	file="libbpf_$LIBBPF_SERIES.*.orig.tar.gz"
-	get=(source --tar-only --download-only libbpf) ;;
+	get=(source --tar-only --download-only libbpf)
+	;;
 linux-config)
 	what="the package linux-config-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='set KERNEL_CONFIG=<file>'
 	file="linux-config-${KERNEL_SERIES}_*_amd64.deb"
-	get=(download "linux-config-$KERNEL_SERIES") ;;
+	get=(download "linux-config-$KERNEL_SERIES")
+	;;
 lts-config)
 	what="the package linux-config-$LTS_SERIES" suite=$LTS_SUITE list=deb instead='set KERNEL_CONFIG=<file>'
 	file="linux-config-${LTS_SERIES}_*_amd64.deb"
-	get=(download "linux-config-$LTS_SERIES") ;;
+	get=(download "linux-config-$LTS_SERIES")
+	;;
 iproute2-debian)
 	# Some mirrors have the sources of a release without its packaging. Older packaging can be adapted.
 	what="Debian's packaging of iproute2" suite="$IPROUTE2_SUITE $IPROUTE2_OLDER_SUITES" list=deb-src
 	instead="add a mirror that has it to the apt configuration"
 	file="iproute2_*.debian.tar.xz"
-	get=(source --diff-only --download-only iproute2) ;;
+	get=(source --diff-only --download-only iproute2)
+	;;
 iproute2-deb)
 	what="Debian's package iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb
 	instead="add a mirror that has it to the apt configuration"
 	file="iproute2_$IPROUTE2_SERIES.*_amd64.deb"
-	get=(download iproute2) ;;
+	get=(download iproute2)
+	;;
 libbpf-debian)
 	what="Debian's packaging of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src
 	instead="add a mirror that has it to the apt configuration"
 	file="libbpf_$LIBBPF_SERIES.*.debian.tar.xz"
-	get=(source --diff-only --download-only libbpf) ;;
+	get=(source --diff-only --download-only libbpf)
+	;;
 *) die "usage: fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]|iproute2-deb" ;;
 esac
 

@@ -12,7 +12,10 @@ export LC_ALL=C.UTF-8
 eval "$(sed -n 's/^\([A-Z0-9_]*\) := \(.*\)$/\1="\2"/p' "$top/versions.mk")"
 
 say() { printf '%s\n' "$*" >&2; }
-die() { say "error: $*"; exit 1; }
+die() {
+	say "error: $*"
+	exit 1
+}
 
 # 'make -n' also runs recipes that are marked with '+' for the job server: they must only print what they would do.
 dry_run() {

@@ -38,10 +38,15 @@ all_series='
 # One address a line: first the list that the series is for, then everybody whom MAINTAINERS names
 recipients() {
 	case $tree in
-	iproute2*) echo 'netdev@vger.kernel.org'; iproute2_maintainers; echo 'bpf@vger.kernel.org' ;;
+	iproute2*)
+		echo 'netdev@vger.kernel.org'
+		iproute2_maintainers
+		echo 'bpf@vger.kernel.org'
+		;;
 	*)
 		echo 'bpf@vger.kernel.org'
-		(cd "$src/linux" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-fixes --no-rolestats "${patches[@]}") ;;
+		(cd "$src/linux" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-fixes --no-rolestats "${patches[@]}")
+		;;
 	esac | awk '!seen[$0]++'
 }
 
@@ -52,16 +57,26 @@ iproute2_maintainers() {
 	mapfile -t files < <(sed -n 's#^+++ b/##p' "${patches[@]}" | sort -u)
 	while IFS= read -r line; do
 		case $line in
-		'') [ $matches = no ] || [ ${#everybody[@]} -eq 0 ] || printf '%s\n' "${everybody[@]}"
-			everybody=() matches=yes ;;
-		[ML]:*) line=${line#?: }; everybody+=("${line% (*}") ;;
-		F:*) [ "$matches" != yes ] || matches=no
+		'')
+			[ $matches = no ] || [ ${#everybody[@]} -eq 0 ] || printf '%s\n' "${everybody[@]}"
+			everybody=() matches=yes
+			;;
+		[ML]:*)
+			line=${line#?: }
+			everybody+=("${line% (*}")
+			;;
+		F:*)
+			[ "$matches" != yes ] || matches=no
 			for file in "${files[@]}"; do
 				# shellcheck disable=SC2053 # a pattern
 				[[ $file != ${line#F: } ]] || matches=files
-			done ;;
+			done
+			;;
 		esac
-	done < <(cat "$src/iproute2/MAINTAINERS"; echo)
+	done < <(
+		cat "$src/iproute2/MAINTAINERS"
+		echo
+	)
 }
 
 # ---- mails ----------------------------------------------------------------------------------------------------------
@@ -112,7 +127,10 @@ dry_run() {
 	local mails=("$out/$1"/*/*.patch) log=$out/$1.log
 
 	git -C "$out" send-email --dry-run "${send[@]}" --confirm=never --smtp-server=/bin/false --from="$author" \
-		"${mails[@]}" >"$log" 2>&1 || { tail -n 5 "$log" >&2; die "git send-email refuses the thread $1: ${log#"$top"/}"; }
+		"${mails[@]}" >"$log" 2>&1 || {
+		tail -n 5 "$log" >&2
+		die "git send-email refuses the thread $1: ${log#"$top"/}"
+	}
 	[ "$(grep -i '^message-id:' "$log" | sort -u | wc -l)" -eq ${#mails[@]} ] ||
 		die "git send-email would not send ${#mails[@]} different mails: ${log#"$top"/}"
 }

@@ -32,7 +32,7 @@ src=$build/src
 worktrees='linux-patched libbpf-patched iproute2-patched lts-patched'
 lts_folder=kernel-patches/$LTS_SERIES
 
-repo_of() { case $1 in iproute2*) echo iproute2 ;; lts*) echo lts ;; *) echo linux ;; esac; }
+repo_of() { case $1 in iproute2*) echo iproute2 ;; lts*) echo lts ;; *) echo linux ;; esac }
 
 prefix_of() {
 	case $1 in
@@ -79,7 +79,10 @@ missing_in() {
 	iproute2) marks='Makefile configure ip/iplink_xdp.c tc/f_bpf.c' ;;
 	esac
 	for file in $marks; do
-		[ -f "$2/$file" ] || { echo "$file"; return; }
+		[ -f "$2/$file" ] || {
+			echo "$file"
+			return
+		}
 	done
 }
 
@@ -335,11 +338,17 @@ replace() {
 
 	mkdir -p "$top/$2"
 	for patch in $(patches_in "$top/$2"); do
-		[ -e "$1/${patch##*/}" ] || { rm "$patch"; say "removed ${patch#"$top"/}"; }
+		[ -e "$1/${patch##*/}" ] || {
+			rm "$patch"
+			say "removed ${patch#"$top"/}"
+		}
 	done
 	for patch in $(patches_in "$1"); do
 		name=$2/${patch##*/}
-		cmp -s "$patch" "$top/$name" || { cp "$patch" "$top/$name"; say "wrote $name"; }
+		cmp -s "$patch" "$top/$name" || {
+			cp "$patch" "$top/$name"
+			say "wrote $name"
+		}
 	done
 	rmdir --ignore-fail-on-non-empty "$top/$2"
 }
@@ -350,7 +359,10 @@ export_series() {
 	g "$tree" diff --quiet HEAD || die "build/src/$tree has uncommitted edits: commit them, then export."
 	rm -rf "$tmp"
 	as_files "$tree" HEAD '' "$tmp"
-	for folder in $({ folders_of "$tree"; (cd "$tmp" && find . -name '*.patch' -printf '%h\n' | cut -c 3-); } | sort -u); do
+	for folder in $({
+		folders_of "$tree"
+		(cd "$tmp" && find . -name '*.patch' -printf '%h\n' | cut -c 3-)
+	} | sort -u); do
 		replace "$tmp/$folder" "$folder"
 	done
 	case $tree in
@@ -438,7 +450,10 @@ sync_tree() {
 
 	baseline "$(repo_of "$tree")"
 	[ "$tree" = "$(repo_of "$tree")" ] || apply "$tree"
-	{ g "$tree" rev-parse 'HEAD^{tree}'; g "$tree" diff HEAD | sha1sum; } >"$state.new"
+	{
+		g "$tree" rev-parse 'HEAD^{tree}'
+		g "$tree" diff HEAD | sha1sum
+	} >"$state.new"
 	if cmp -s "$state.new" "$state"; then
 		rm "$state.new"
 	else
@@ -457,11 +472,13 @@ export:)
 		if [ "$tree" = lts-patched ] && [ ! -d "$src/lts-patched" ]; then continue; fi
 		sync_tree "$tree"
 		export_series "$tree"
-	done ;;
+	done
+	;;
 port:)
 	for tree in linux-patched lts-patched; do sync_tree "$tree"; done
 	port
-	sync_tree lts-patched ;;
+	sync_tree lts-patched
+	;;
 check:)
 	status=0
 	for tree in $worktrees; do
@@ -469,7 +486,8 @@ check:)
 		check "$tree" || status=1
 	done
 	check_port || status=1
-	exit $status ;;
+	exit $status
+	;;
 folders:) for tree in $worktrees; do folders_of "$tree" | sed "s/$/ $tree/"; done ;;
 saved:) for tree in $worktrees; do saved "$tree"; done ;;
 *) die "usage: series.sh sync TREE | export | check | port | saved | folders" ;;

@@ -49,7 +49,8 @@ libbpf)
 		install_lib install_headers install_pkgconfig
 	# install preserves the time of the object, so make could take it for older than its source
 	touch "$libbpf.new/usr/lib64/libbpf.a"
-	mv "$libbpf.new" "$libbpf" ;;
+	mv "$libbpf.new" "$libbpf"
+	;;
 bpftool)
 	# Any vmlinux with BTF will do for the skeletons, by which bpftool finds the processes that have an object open.
 	for btf in $kernels; do
@@ -57,7 +58,8 @@ bpftool)
 	done
 	make "${jobs[@]}" -C "$kernel/tools/bpf/bpftool" CC="$cc" HOSTCC='ccache gcc' OUTPUT="$obj/" \
 		SKIP_LLVM=1 SKIP_LIBBFD=1 SKIP_CRYPTO=1 VMLINUX_BTF="$build/kernel/$btf/vmlinux"
-	put "$obj/bpftool" ;;
+	put "$obj/bpftool"
+	;;
 iproute2)
 	# It builds in its own tree and does not track header dependencies: use a fresh copy each time, with ccache.
 	rm -rf "$obj"
@@ -66,6 +68,7 @@ iproute2)
 	cd "$obj"
 	CC=$cc LIBBPF_FORCE=$with_libbpf LIBBPF_DIR=$libbpf ./configure
 	make "${jobs[@]}" SUBDIRS='lib ip tc'
-	put ip/ip tc/tc ;;
+	put ip/ip tc/tc
+	;;
 *) die "usage: tools.sh libbpf|bpftool|iproute2 {base|patched}[-nolibbpf|-asan]" ;;
 esac

@@ -8,8 +8,7 @@
 simfs=/sys/kernel/debug/netdevsim/netdevsim7/ports/0
 
 # add_netdevsim: adds the device and sets sim to its name
-add_netdevsim()
-{
+add_netdevsim() {
 	echo "7 1" >/sys/bus/netdevsim/new_device
 	defer eval "echo 7 >/sys/bus/netdevsim/del_device 2>/dev/null || :"
 	until_true "the device is there" \
@@ -19,8 +18,7 @@ add_netdevsim()
 
 # add_driver: the same, and sets accept to the switch that makes the driver
 # reject XDP programs
-add_driver()
-{
+add_driver() {
 	add_netdevsim
 	accept=$simfs/bpf_xdpdrv_accept
 	# removing a device while its driver rejects programs triggers an

@@ -9,8 +9,7 @@ newest() { ask ids newest "$@"; }
 # load_two WHERE: load two programs, pinned as "entry" and "other". The loader
 # of the first one keeps running, so that only the test changes its counts. The
 # loader of the other one has exited, and its array was cleared.
-load_two()
-{
+load_two() {
 	defer rm -f "$pins/entry" "$pins/other"
 	attach -p "$pins/other" load "${object_for[$1]}"
 	newest prog entry && other=$answer
@@ -26,15 +25,13 @@ load_two()
 is_idle() { count_all && [[ $answer == *" map $other_jmp refs 1 urefs 0" ]]; }
 
 # count_all: sets answer
-count_all()
-{
+count_all() {
 	ask refs prog "$entry" map "$jmp" prog "$other" map "$other_jmp"
 }
 
 # sets state to "HOLDS UREFS OTHER_HOLDS OTHER_UREFS" of the two programs and
 # their arrays
-get_state()
-{
+get_state() {
 	local word
 
 	count_all || return
@@ -47,16 +44,14 @@ get_state()
 want() { wanted="$1 $((1 + $1)) ${2:-0} ${2:-0}"; }
 
 # held WHAT HOLDS [OTHER_HOLDS]: the programs have this many holds
-held()
-{
+held() {
 	want "${@:2}"
 	get_state
 	expect "$1: holds, urefs, and the other's" "$wanted" "$state"
 }
 
 # wait_held WHAT HOLDS [OTHER_HOLDS]: the same, before the deadline
-wait_held()
-{
+wait_held() {
 	want "${@:2}"
 	until_true "$1: holds" is_state "$wanted"
 }

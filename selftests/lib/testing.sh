@@ -36,16 +36,14 @@ export DEADLINE=${DEADLINE:-10} # seconds, for each wait
 
 # shellcheck disable=SC1091
 . "$ksft/kselftest/ktap_helpers.sh"
-fail()
-{
+fail() {
 	echo "FAIL: $*"
 	exit 1
 }
 
 # progress TEXT...: show the progress of a long case on the screen, once a
 # minute, and not in its log
-progress()
-{
+progress() {
 	: "${told:=$SECONDS}"
 	[ $((SECONDS - told)) -ge 60 ] || return 0
 	told=$SECONDS
@@ -53,24 +51,23 @@ progress()
 }
 
 # expect WHAT WANTED SEEN
-expect()
-{
+expect() {
 	[ "$2" = "$3" ] || fail "$1: expected '$2', saw '$3'"
 }
 
 # expect_text TEXT COMMAND...: COMMAND must fail and print TEXT
-expect_text()
-{
-	local text=$1 out; shift
+expect_text() {
+	local text=$1 out
+	shift
 
 	! out=$("$@" 2>&1) || fail "'$*' was expected to fail: $out"
 	[[ $out == *"$text"* ]] || fail "'$*' said '$out', expected '$text'"
 }
 
 # absent TEXT COMMAND...: COMMAND must succeed and not print TEXT
-absent()
-{
-	local text=$1 out; shift
+absent() {
+	local text=$1 out
+	shift
 
 	out=$("$@") || fail "'$*' failed"
 	[[ $out != *"$text"* ]] || fail "'$*' said '$out', with '$text'"
@@ -78,10 +75,10 @@ absent()
 
 # present PATTERN COMMAND...: COMMAND must succeed, and a line that it prints
 # must contain PATTERN, where * is any text
-present()
-{
+present() {
 	local nl=$'\n' out
-	local pattern=${1//'*'/"*([!$nl])"}; shift
+	local pattern=${1//'*'/"*([!$nl])"}
+	shift
 
 	out=$("$@") || fail "'$*' failed"
 	# shellcheck disable=SC2053 # a pattern
@@ -90,9 +87,9 @@ present()
 }
 
 # until_true WHAT COMMAND...: COMMAND must succeed before the deadline
-until_true()
-{
-	local what=$1 end=$((SECONDS + DEADLINE)); shift
+until_true() {
+	local what=$1 end=$((SECONDS + DEADLINE))
+	shift
 
 	until "$@" >/dev/null; do
 		[ $SECONDS -le $end ] || fail "$what: not within $DEADLINE s"
@@ -106,8 +103,7 @@ until_true()
 deferred=()
 defer() { deferred+=("${*@Q}"); }
 
-defer_scopes_cleanup()
-{
+defer_scopes_cleanup() {
 	local i
 
 	for ((i = ${#deferred[@]} - 1; i >= 0; i--)); do
@@ -123,8 +119,7 @@ figure() { echo "# $*"; }
 
 # One agent process answers all short requests of a test, see bin/agent/agent.c.
 # To start a process for each would take most of the time.
-start_agent()
-{
+start_agent() {
 	answers=/run/agent.$$
 	coproc AGENT { exec agent serve $answers; }
 	# shellcheck disable=SC2153
@@ -134,8 +129,7 @@ start_agent()
 }
 
 # The case fails. The next one has a new agent, started by its "ids none".
-no_answer()
-{
+no_answer() {
 	kill -KILL "$agent_pid" 2>/dev/null || :
 	echo "FAIL: the agent $1"
 	[ $BASHPID = $$ ] || exit 1
@@ -145,13 +139,15 @@ no_answer()
 }
 
 # ask REQUEST...: sets answer. Prints it and fails if the request fails.
-ask()
-{
+ask() {
 	local -
 	set +x
 	local status='' tag=$RANDOM$RANDOM
 
-	kill -0 "$agent_pid" 2>/dev/null || { no_answer "is dead: $*"; return; }
+	kill -0 "$agent_pid" 2>/dev/null || {
+		no_answer "is dead: $*"
+		return
+	}
 	echo "$tag $*" >&"$to_agent"
 	while read -r -t $((DEADLINE + 10)) -u "$from_agent"; do
 		IFS= read -r -d '' answer <"$answers" || :
@@ -168,23 +164,20 @@ ask()
 }
 
 # says WANTED REQUEST...: WANTED must be the answer
-says()
-{
+says() {
 	ask "${@:2}"
 	expect "the answer to ${*:2}" "$1" "$answer"
 }
 
 # says_error NAME REQUEST...: NAME must be the first word of the answer, which
 # may be followed by an explanation
-says_error()
-{
+says_error() {
 	ask "${@:2}"
 	expect "the answer to ${*:2}" "$1" "${answer%% *}"
 }
 
 # ids ...: print the answer to the same request. "ids none" waits.
-ids()
-{
+ids() {
 	kill -0 "$agent_pid" 2>/dev/null || [ $BASHPID != $$ ] || start_agent
 	ask ids "$@" || return
 	[ -z "$answer" ] || echo "$answer"
@@ -193,8 +186,7 @@ ids()
 # ---- devices ----------------------------------------------------------------
 
 # add_pair ethN: add it with the peer peerN
-add_pair()
-{
+add_pair() {
 	local dev=$1 peer=${1/eth/peer}
 
 	ask pair "$dev" "$peer"
@@ -202,8 +194,7 @@ add_pair()
 }
 
 # add_netkit ethN: add it as a primary device, with the peer peerN
-add_netkit()
-{
+add_netkit() {
 	local dev
 
 	ip link add "$1" type netkit mode l2 peer name "${1/eth/peer}"
@@ -214,8 +205,7 @@ add_netkit()
 }
 
 # Adds bond7 with the slaves eth0 and eth1
-add_bond()
-{
+add_bond() {
 	local slave
 
 	ip link add bond7 type bond mode active-backup
@@ -240,9 +230,9 @@ declare -A object_for=(
 )
 
 # attach_tool WHERE DEV [hold-maps]: attach by ip or tc
-attach_tool()
-{
-	local where=$1 dev=$2; shift 2
+attach_tool() {
+	local where=$1 dev=$2
+	shift 2
 
 	case $where in
 	xdp*)
@@ -258,16 +248,15 @@ attach_tool()
 }
 
 # attach_lib WHERE DEV [hold-maps]: attach by libbpf, in a loader that is killed
-attach_lib()
-{
+attach_lib() {
 	start_loader "$1" "${3:+-h}" -b -- "$2"
 	kill_loader
 }
 
 # start_loader WHERE OPTION... -- DEV...: start a loader that keeps running
-start_loader()
-{
-	local where=$1 options=() fd; shift
+start_loader() {
+	local where=$1 options=() fd
+	shift
 
 	while [ "$1" != -- ]; do
 		[ -z "$1" ] || options+=("$1")
@@ -275,7 +264,7 @@ start_loader()
 	done
 	shift
 	coproc LOADER { exec attach -s "${options[@]}" "$where" \
-				"${object_for[$where]}" "$@"; }
+		"${object_for[$where]}" "$@"; }
 	# shellcheck disable=SC2153
 	loader=$LOADER_PID fd=${LOADER[0]}
 	defer eval "kill -KILL $loader 2>/dev/null || :"
@@ -283,15 +272,13 @@ start_loader()
 	expect "the loader's answer" attached "$answer"
 }
 
-kill_loader()
-{
+kill_loader() {
 	kill -KILL "$loader"
 	wait "$loader" || :
 }
 
 # start_stall PIN: start a reader of the program's map ids that blocks forever
-start_stall()
-{
+start_stall() {
 	local fd
 
 	coproc STALL { exec stall "$1"; }
@@ -302,8 +289,7 @@ start_stall()
 	expect "the reader's answer" stalled "$answer"
 }
 
-detach()
-{
+detach() {
 	local where=$1 dev=$2
 
 	case $where in
@@ -313,8 +299,7 @@ detach()
 	esac
 }
 
-show()
-{
+show() {
 	local where=$1 dev=$2
 
 	case $where in
@@ -333,8 +318,7 @@ map_named() { ids newest map "$1"; }
 entry_id() { ids newest prog entry; }
 
 # no_prog ID: the program is freed
-no_prog()
-{
+no_prog() {
 	ask ids || return
 	[[ $'\n'$answer != *$'\n'"prog $1 "* ]]
 }
@@ -347,15 +331,13 @@ no_slots() { ask ids slots "$1" && [ "$answer" = 0 ]; }
 nothing_on() { ask ids on "$1" xdp && [ -z "$answer" ]; }
 
 # has_filled SLOTS PROG: the prog arrays that PROG uses have SLOTS entries
-has_filled()
-{
+has_filled() {
 	ask ids filled "$2"
 	expect "filled slots of program $2" "$1" "$answer"
 }
 
 # filled_on SLOTS WHERE DEV: the same for the program attached there
-filled_on()
-{
+filled_on() {
 	ask ids on "$3" "$2"
 	has_filled "$1" "$answer"
 }
@@ -363,8 +345,7 @@ filled_on()
 cleared() { ask ids filled "$1" && [ "$answer" = 0 ]; }
 
 # stays_full PROG SLOTS: the arrays of PROG still have SLOTS entries
-stays_full()
-{
+stays_full() {
 	settle
 	has_filled "$2" "$1"
 }
@@ -379,8 +360,7 @@ seen_by() { ask ids counts "$1" && [ "${answer%% *}" -ge "$2" ]; }
 
 # traffic WHERE DEV [COUNT]: send COUNT frames to a program attached at WHERE.
 # Sets answer to what they add to its counters.
-traffic()
-{
+traffic() {
 	local from=$2
 
 	[[ $1 == @(*egress|netkit) ]] || from=${2/eth/peer}
@@ -389,8 +369,7 @@ traffic()
 }
 
 # counts_are WHERE DEV COUNTERS: ten frames must add COUNTERS
-counts_are()
-{
+counts_are() {
 	traffic "$1" "$2"
 	expect "$1 on $2: entered, missed, hit, deep missed, deep hit" \
 		"$3" "$answer"
@@ -416,8 +395,7 @@ complaints='WARNING|BUG|Oops|INFO: |possible |memory leaks|refcount|general prot
 # The kernel log from the first process on. Before that, user-mode Linux queues
 # an RCU callback on a CPU that is still starting, which lockdep reports, on the
 # base kernel as well. last-look checks the races that KCSAN reports.
-kernel_log()
-{
+kernel_log() {
 	dmesg | awk '
 		/ as init process$/ { first = NR }
 		{ line[NR] = $0 }
@@ -429,8 +407,7 @@ kernel_log()
 }
 
 # What the kernel complained about since the case began
-kernel_complaints()
-{
+kernel_complaints() {
 	kernel_log | awk -v mark="=== $1" -v complaints="$complaints" '
 		substr($0, length($0) - length(mark) + 1) == mark { seen = 1; next }
 		seen && !bad && $0 ~ complaints { bad = NR }
@@ -444,8 +421,7 @@ kernel_complaints()
 
 # What kmemleak finds. It only reports objects that are older than 5 seconds and
 # that two scans did not find referenced.
-kmemleak_finds()
-{
+kmemleak_finds() {
 	local leaks=/sys/kernel/debug/kmemleak
 
 	echo scan >$leaks
@@ -456,8 +432,7 @@ kmemleak_finds()
 }
 
 # Must not be called in a condition, which would disable errexit in the case.
-run_case()
-{
+run_case() {
 	local mark="$1 $RANDOM$RANDOM" status
 
 	[ "$KERNEL" = host ] || echo "=== $mark" >/dev/kmsg
@@ -477,8 +452,7 @@ run_case()
 
 # run_cases [CASE...]: run these, or all cases of the file. Their names are
 # reported with the rules in the file's first comment.
-run_cases()
-{
+run_cases() {
 	local name rules log status
 
 	log=$(mktemp)

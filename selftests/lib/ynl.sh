@@ -6,8 +6,7 @@
 SPECS=linux-patched # the specs of this tree; linux is the base
 
 # ynl SPEC OPTION...
-ynl()
-{
+ynl() {
 	# shellcheck disable=SC2154 # top and pins are testing.sh's
 	local tree=$top/build/src/$SPECS
 
@@ -20,15 +19,13 @@ ynl()
 index() { cat "/sys/class/net/$1/ifindex"; }
 
 # set_xdp DEV FLAGS: attach the program
-set_xdp()
-{
+set_xdp() {
 	ynl rt-link --do setlink --json "{\"ifi-index\": $(index "$1"),
 		\"xdp\": {\"fd\": 9, \"flags\": $2}}"
 }
 
 # set_tc DEV FLAGS: add or replace it as an ingress filter
-set_tc()
-{
+set_tc() {
 	ynl tc --do newtfilter --create --json "{\"ifindex\": $(index "$1"),
 		\"parent\": $((0xfffffff2)), \"handle\": 1, \"info\": $((0x10300)),
 		\"kind\": \"bpf\",
@@ -36,20 +33,17 @@ set_tc()
 }
 
 # What the kernel reports: names, a number, or nothing
-get_xdp()
-{
+get_xdp() {
 	ynl rt-link --do getlink --json "{\"ifi-index\": $(index "$1")}" |
 		flags_of xdp
 }
 
-get_tc()
-{
+get_tc() {
 	ynl tc --dump gettfilter --json "{\"ifindex\": $(index "$1"),
 		\"parent\": $((0xfffffff2))}" | flags_of options
 }
 
-flags_of()
-{
+flags_of() {
 	jq -c "[.. | objects | .$1 // empty] |
 		if . == [] then error(\"no $1\") else .[0].flags // empty end"
 }

@@ -20,8 +20,7 @@ patches_in() { find "$1" -maxdepth 1 -name '[0-9]*.patch' | sort; }
 # file whether MAINTAINERS needs an update; the loop below checks that instead. It recognizes file types by their names in
 # the kernel, so these are replaced: tools/include/uapi is a copy of include/uapi, and a .t of iproute2's test suite is a
 # shell script.
-check_patch()
-{
+check_patch() {
 	local patch=$1 tree=$2 file no_tree=()
 
 	[ "$tree" != iproute2-patched ] || no_tree=(--no-tree)
@@ -39,8 +38,7 @@ check_patch()
 }
 
 # --strict, without exceptions but the sign-off, which is added by the person who posts the series
-case_checkpatch()
-{
+case_checkpatch() {
 	local one patch count=0
 
 	set +x
@@ -57,8 +55,7 @@ case_checkpatch()
 # kernel, that mistake names of libelf and libFuzzer or LIBBPF_OPTS() for errors,
 # or that are about what a test does on purpose (volatile, strncpy, a declaration
 # for libFuzzer).
-case_checkpatch_of_the_tests()
-{
+case_checkpatch_of_the_tests() {
 	local files
 
 	mapfile -t files < <(find "$top/selftests" -name '*.[ch]' | sort)
@@ -75,8 +72,7 @@ case_apply_and_export_give_every_byte_back() { "$scripts/series.sh" check; }
 
 case_documentation() { "$scripts/docs.sh"; }
 
-case_shellcheck()
-{
+case_shell() {
 	local file found=(.make/lib.sh selftests/vm/{qemu,uml}.sh selftests/lib/*.sh)
 
 	set +x
@@ -84,14 +80,14 @@ case_shellcheck()
 		if head -n 1 "$file" | grep -qE '^#!.*/(env )?(ba)?sh( |$)'; then found+=("$file"); fi
 	done < <(find . \( -path ./build -o -path ./.git \) -prune -o -type f -print | sort)
 	shellcheck "${found[@]}"
+	shfmt -d "${found[@]}"
 	figure "${#found[@]} scripts"
 }
 
 case_python() { pyflakes3 selftests/run selftests/runner/*.py selftests/lib/*.py; }
 
 # each SERIES: build it one patch at a time, and show the progress on the screen
-each()
-{
+each() {
 	"$scripts/build-each.sh" "$1" 2>&1 | while IFS= read -r line; do
 		echo "$line"
 		echo "# ... $line" >&"$screen"

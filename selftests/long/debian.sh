@@ -11,8 +11,7 @@
 boots=5
 
 # packages REVISION: build them, and put the repository on the disk
-packages()
-{
+packages() {
 	env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
 		make -C "$top" deb RELEASE="$release" PART= REVISION="$1" \
 		KERNEL_CONFIG="$work/config"
@@ -22,8 +21,7 @@ packages()
 }
 
 # system RELEASE: from the installation to the end
-system()
-{
+system() {
 	local release=$1 work boot machine=$top/selftests/debian/machine out
 	local repository=$top/build/deb/$release
 

@@ -21,8 +21,7 @@ patches_of() { find "$top/$1" -name '[0-9]*.patch' ! -path '*/6.12/*' | sort; }
 
 # abi_of OLD NEW: abidiff's output, except for new members and their offsets,
 # and for the number of new functions
-abi_of()
-{
+abi_of() {
 	local of=$top/build/libbpf status=0
 
 	abidiff --headers-dir1 "$of/$1/usr/include/bpf" \
@@ -43,8 +42,7 @@ abi_of()
 		-e "^ +'bool hold_maps', at offset " "$work/abi" || :
 }
 
-case_abi_only_grows()
-{
+case_abi_only_grows() {
 	local others
 
 	others=$(abi_of base patched)
@@ -57,14 +55,12 @@ case_abi_only_grows()
 }
 
 # The control: in reverse, members are removed.
-case_abi_shrinks_backwards()
-{
+case_abi_shrinks_backwards() {
 	[[ $(abi_of patched base) == *"data member deletion"* ]]
 }
 
 # The library patches apply to Debian's source package of libbpf, which builds.
-case_standalone_libbpf()
-{
+case_standalone_libbpf() {
 	local tar
 
 	tar=$("$top/.make/fetch.sh" libbpf)
@@ -87,8 +83,7 @@ case_standalone_libbpf()
 }
 
 # The tree's own check of the exported symbols and their versions
-case_libbpf_checks_itself()
-{
+case_libbpf_checks_itself() {
 	mkdir -p "$work/check"
 	make -C "$src/libbpf-patched/tools/lib/bpf" CC='ccache gcc' "-j$(nproc)" \
 		OUTPUT="$work/check/" check
@@ -97,8 +92,7 @@ case_libbpf_checks_itself()
 # ---- the series -------------------------------------------------------------
 
 # tree_of FOLDER...: the tree of the kernel's source with these series
-tree_of()
-{
+tree_of() {
 	local folder patch
 
 	export GIT_INDEX_FILE=$work/index
@@ -112,8 +106,7 @@ tree_of()
 	git -C "$src/linux" write-tree
 }
 
-case_kernel_and_libbpf_in_either_order()
-{
+case_kernel_and_libbpf_in_either_order() {
 	local one
 
 	one=$(tree_of kernel-patches libbpf-patches)
@@ -125,8 +118,7 @@ case_kernel_and_libbpf_in_either_order()
 
 # The usual way: apply the patches, by their file names, to the source. The
 # repository is a new one that shares the objects of the tree.
-case_git_am_takes_each_folder()
-{
+case_git_am_takes_each_folder() {
 	local folder repo patches
 
 	for folder in kernel-patches libbpf-patches iproute2-patches; do
@@ -148,8 +140,7 @@ case_git_am_takes_each_folder()
 # ---- documentation ----------------------------------------------------------
 
 # readable PAGE...: groff must not report anything
-readable()
-{
+readable() {
 	local page
 
 	for page; do
@@ -158,8 +149,7 @@ readable()
 	done
 }
 
-case_man_pages()
-{
+case_man_pages() {
 	local page
 
 	readable "$src/iproute2-patched/man/man8/"{ip-link.8.in,tc-bpf.8}
@@ -174,8 +164,7 @@ case_man_pages()
 }
 
 # bpftool's own comparison of its help, manual pages and completion
-case_bpftool_synctypes()
-{
+case_bpftool_synctypes() {
 	cd "$src/libbpf-patched/tools/testing/selftests/bpf"
 	python3 test_bpftool_synctypes.py
 }

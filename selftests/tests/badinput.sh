@@ -21,8 +21,7 @@ trap 'rm -rf "$out"' EXIT
 
 # ask KERNEL NAME: the answers to all processes, in one stream; vm.sh prints the
 # kernel's warnings
-ask()
-{
+ask() {
 	local each="$top/build/selftests/fuzz \$who $seed $n || echo failed"
 
 	# grace periods take most of the time
@@ -33,15 +32,13 @@ ask()
 }
 
 # once for all cases
-ask_both()
-{
+ask_both() {
 	[ -e "$out/base" ] || ask "$base" base
 	[ -e "$out/patched" ] || ask "$patched" patched
 }
 
 # compare WHO: print each error as a line, and a line of figures
-compare()
-{
+compare() {
 	ask_both
 	awk -v who="$1" '
 	FNR == 1 { file++ }
@@ -80,8 +77,7 @@ compare()
 }
 
 # The kernel did not complain, and fuzz found no error.
-quiet()
-{
+quiet() {
 	ask_both
 	cat "$out/$1.err"
 	[ ! -s "$out/$1.err" ] || fail "the guest complained"

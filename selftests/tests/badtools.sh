@@ -10,8 +10,7 @@
 n=${BADTOOLS:-15}
 RANDOM=${SEED:-1}
 
-setup()
-{
+setup() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	defer rm -f "$pins/entry" "$pins/array"
@@ -23,10 +22,14 @@ setup()
 }
 
 # The traces of a thousand runs are useless.
-quietly() { local set=$-; set +x; "$@"; [[ $set != *x* ]] || set -x; }
+quietly() {
+	local set=$-
+	set +x
+	"$@"
+	[[ $set != *x* ]] || set -x
+}
 
-some_words()
-{
+some_words() {
 	local i count=$((RANDOM % 8))
 
 	picked=()
@@ -37,8 +40,7 @@ some_words()
 
 # run_tool COMMAND...: sets status. No tool may be killed by a signal, hang, or
 # fail without a message.
-run_tool()
-{
+run_tool() {
 	status=0
 	timeout 60 "$@" >/tmp/out 2>/tmp/err || status=$?
 	# 124: it hung; more than 128: a signal. bpftool returns negative errno
@@ -55,24 +57,25 @@ run_tool()
 		fail "no message from: $(printf '%q ' "$@")"
 }
 
-attached()
-{
+attached() {
 	# -a: the kernel accepts bytes as letters that are none in this locale
 	ip -d link show dev eth0 | grep -a -E -A1 'prog/xdp' ||
 		tc filter show dev eth0 ingress | grep -a -E ' bpf .*handle'
 }
 
 # holds WORD...: "yes" if WORD... has the keyword, not as another option's value
-holds()
-{
+holds() {
 	local word value=''
 
 	for word; do
 		case $value$word in
-		hold[-_]maps) echo yes; return ;;
+		hold[-_]maps)
+			echo yes
+			return
+			;;
 		obj | object | object-file | pinned | object-pinned | export | \
-		sec | section | prog | program | dev | mtu | id | name | tag | \
-		classid | flowid | index | bytecode) value='value ' ;;
+			sec | section | prog | program | dev | mtu | id | name | tag | \
+			classid | flowid | index | bytecode) value='value ' ;;
 		*) value='' ;;
 		esac
 	done
@@ -80,8 +83,7 @@ holds()
 
 # judged COMMAND...: after an error nothing may be attached. An attachment has
 # hold-maps if and only if the command has it. Sets seen.
-judged()
-{
+judged() {
 	local held
 
 	run_tool "$@"
@@ -100,8 +102,7 @@ judged()
 
 # control COMMAND...: it must work, and what it attaches is seen, or, for a
 # detach, is no longer seen
-control()
-{
+control() {
 	local seen='' wanted=yes held
 
 	if [[ "$*" == *" detach "* ]]; then
@@ -118,8 +119,7 @@ control()
 	fi
 }
 
-random_commands()
-{
+random_commands() {
 	local i picked status seen
 
 	for ((i = 0; i < n; i++)); do
@@ -132,8 +132,7 @@ random_commands()
 	[ ${#right[@]} = 0 ] || control "$@" "${right[@]}"
 }
 
-finish()
-{
+finish() {
 	rm -f "$pins/entry" "$pins/array"
 	kill_loader
 }
@@ -142,8 +141,7 @@ common=(obj "$objs/xdp.bpf.o" pinned "$pins/entry" "$pins/array" hold-maps
 	hold-maps hold-map HOLD-MAPS hold_maps '' sec section xdp prog program
 	entry target verbose off none /nothing "$objs" export dev eth0 eth9)
 
-case_ip_arguments()
-{
+case_ip_arguments() {
 	local words good bad right status how
 
 	setup xdp "${common[@]}" object object-file object-pinned xdpgeneric \
@@ -159,8 +157,7 @@ case_ip_arguments()
 	finish
 }
 
-case_tc_arguments()
-{
+case_tc_arguments() {
 	local words good bad right status
 
 	setup ingress "${common[@]}" "$objs/tc.bpf.o" da direct-action skip_sw \
@@ -173,8 +170,7 @@ case_tc_arguments()
 	finish
 }
 
-case_bpftool_arguments()
-{
+case_bpftool_arguments() {
 	local words good bad right status id
 
 	setup xdp xdp xdpgeneric xdpdrv xdpoffload tcx_ingress id pinned name \
@@ -191,9 +187,9 @@ case_bpftool_arguments()
 }
 
 # broken_files FILE COMMAND...: append the file to COMMAND
-broken_files()
-{
-	local file=$1 i status seen good=0 bad=0; shift
+broken_files() {
+	local file=$1 i status seen good=0 bad=0
+	shift
 
 	for ((i = 0; i < n; i++)); do
 		mangle "$file" /tmp/broken.o $((i + 1000 * ${SEED:-1}))
@@ -204,16 +200,14 @@ broken_files()
 	control "$@" "$file" hold-maps
 }
 
-case_ip_broken_files()
-{
+case_ip_broken_files() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	quietly broken_files "$objs/xdp.bpf.o" ip link set dev eth0 xdp obj
 	quietly broken_files "$objs/self.bpf.o" ip link set dev eth0 xdp obj
 }
 
-case_tc_broken_files()
-{
+case_tc_broken_files() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	quietly broken_files "$objs/tc.bpf.o" \

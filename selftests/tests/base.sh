@@ -9,8 +9,7 @@
 
 PATH=$top/build/tools/patched:$PATH
 
-case_xdp_flag_is_unknown()
-{
+case_xdp_flag_is_unknown() {
 	add_pair eth0
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -p "$pins/entry" --
@@ -23,8 +22,7 @@ case_xdp_flag_is_unknown()
 	detach xdp eth0
 }
 
-case_tc_flag_is_unknown()
-{
+case_tc_flag_is_unknown() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	defer rm -f "$pins/entry"
@@ -39,8 +37,7 @@ case_tc_flag_is_unknown()
 }
 
 # says_so COMMAND...: it must fail and explain why
-says_so()
-{
+says_so() {
 	local out
 
 	! out=$("$@" 2>&1) || fail "'$*' was expected to fail: $out"
@@ -49,8 +46,7 @@ says_so()
 	ids none
 }
 
-ip_and_tc_say_so()
-{
+ip_and_tc_say_so() {
 	local obj=$objs/$1 tc_obj=$objs/$2
 
 	add_pair eth0
@@ -68,14 +64,12 @@ ip_and_tc_say_so()
 
 case_ip_and_tc_say_so() { ip_and_tc_say_so xdp.bpf.o tc.bpf.o; }
 
-case_built_in_loader_says_so()
-{
+case_built_in_loader_says_so() {
 	PATH=$top/build/tools/patched-nolibbpf:$PATH
 	ip_and_tc_say_so legacy.bpf.o legacy.tc.bpf.o
 }
 
-case_pinned_says_so()
-{
+case_pinned_says_so() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	defer rm -rf "$pins/p" "$pins/t"
@@ -97,8 +91,7 @@ case_pinned_says_so()
 	rm -r "$pins/p" "$pins/t"
 }
 
-case_libbpf_says_so()
-{
+case_libbpf_says_so() {
 	add_pair eth0
 	expect_text "it lacks XDP_FLAGS_HOLD_PROG_ARRAYS; pin the prog arrays" \
 		attach -h xdp "${object_for[xdp]}" eth0
@@ -107,8 +100,7 @@ case_libbpf_says_so()
 	absent prog/xdp ip link show dev eth0
 }
 
-case_feature_probe()
-{
+case_feature_probe() {
 	expect "as JSON" '[false,false,false]' "$(bpftool -j feature probe |
 		jq -c '.misc | [.have_xdp_hold_maps, .have_xdp_link_hold_maps,
 			.have_tc_hold_maps]')"
@@ -116,8 +108,7 @@ case_feature_probe()
 }
 
 # Callers with and without the new field, on the new library
-case_callers_of_libbpf()
-{
+case_callers_of_libbpf() {
 	export LD_LIBRARY_PATH=$top/build/libbpf/patched/usr/lib64
 
 	add_pair eth0
@@ -128,8 +119,7 @@ case_callers_of_libbpf()
 	expect "what can be held" "0 0 0 0" "$("$objs/caller-new" eth0 probe)"
 }
 
-dies_with_loader()
-{
+dies_with_loader() {
 	add_pair eth0
 	attach_tool "$1" eth0
 	until_true "the array is cleared" cleared "$(prog_id "$1" eth0)"
@@ -142,15 +132,13 @@ case_tc_dies_with_loader() { dies_with_loader ingress; }
 
 # The control of late.sh: an entry that is set by a process that opens an array
 # while it is cleared is lost,
-case_refilled_array_is_cleared()
-{
+case_refilled_array_is_cleared() {
 	expect "still full" 0 "$(agent refill open)"
 }
 
 # and a reader of map ids can block everyone who needs used_maps_mutex, for as
 # long as it likes.
-case_reader_stalls_bind()
-{
+case_reader_stalls_bind() {
 	local binder map
 
 	defer rm -f "$pins/entry"

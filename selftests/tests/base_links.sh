@@ -5,8 +5,7 @@
 # flag, or ignores it. S15
 . "$(dirname "$0")/../lib/testing.sh"
 
-case_link_flag_is_unknown()
-{
+case_link_flag_is_unknown() {
 	add_pair eth0
 	defer rm -f "$pins/entry" "$pins/link"
 	start_loader xdpdrv -p "$pins/entry" --
@@ -20,8 +19,7 @@ case_link_flag_is_unknown()
 }
 
 # It rejects the flag, but not in combination with others.
-case_tcx_flag_is_ignored()
-{
+case_tcx_flag_is_ignored() {
 	local out link=(hook link tcx_ingress eth0 "$pins/entry")
 
 	add_pair eth0
@@ -50,8 +48,7 @@ case_tcx_flag_is_ignored()
 # @all base
 # @needs jit
 # It ignores all flags of an freplace link.
-case_freplace_flag_is_ignored()
-{
+case_freplace_flag_is_ignored() {
 	local dispatcher=$objs/dispatcher.bpf.o object=$objs/xdp.bpf.o
 
 	add_pair eth0

@@ -7,8 +7,7 @@
 # the base kernel.
 . "$(dirname "$0")/../lib/testing.sh"
 
-case_hold_prog_arrays_fails()
-{
+case_hold_prog_arrays_fails() {
 	local out
 
 	cd "$top/build/upstream/quick/obj"

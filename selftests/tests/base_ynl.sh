@@ -5,8 +5,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/ynl.sh"
 
-case_names_are_refused()
-{
+case_names_are_refused() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	defer rm -f "$pins/entry"

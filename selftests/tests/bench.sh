@@ -12,8 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Measures both kernels once for all cases
-measure()
-{
+measure() {
 	[ ! -e "$work/patched" ] || return 0
 	"$top/selftests/bench/measure" "$work/base" base
 	"$top/selftests/bench/measure" "$work/patched" patched
@@ -22,8 +21,7 @@ measure()
 # took KERNEL REQUEST KIND WAY ARRAYS SLOTS: the instructions of an "attach" or
 # "detach", as the median of all measuring processes. To detach a filter, the
 # minimum, because half of the processes have to start an RCU grace period.
-took()
-{
+took() {
 	local column=7
 
 	[ "$2" = detach ] || column=6
@@ -39,15 +37,13 @@ took()
 total() { echo $(($(took "$1" attach "${@:2}") + $(took "$1" detach "${@:2}"))); }
 
 # at_most WHAT PERMILLE SEEN OF: SEEN must be at most PERMILLE thousandths of OF
-at_most()
-{
+at_most() {
 	figure "$1: $3 of $4"
 	[[ $3 -gt 0 && $(($3 * 1000)) -le $(($2 * $4)) ]] ||
 		fail "$1: $3 is more than $2 thousandths of $4"
 }
 
-case_one_array()
-{
+case_one_array() {
 	local kind
 
 	measure
@@ -57,15 +53,14 @@ case_one_array()
 	done
 }
 
-case_each_further_array()
-{
+case_each_further_array() {
 	local kind request more
 
 	measure
 	for kind in generic native link tc; do
 		for request in attach detach; do
-			more=$((($(took patched $request $kind held 32 8) -
-				$(took patched $request $kind held 1 8)) / 31))
+			more=$((($(took patched $request $kind held 32 8) - \
+			$(took patched $request $kind held 1 8)) / 31))
 			figure "$request, $kind: $more instructions"
 			[ "$more" -le 20 ] ||
 				fail "a further array takes $more instructions to $request ($kind)"
@@ -73,8 +68,7 @@ case_each_further_array()
 	done
 }
 
-case_slots_do_not_matter()
-{
+case_slots_do_not_matter() {
 	local kind
 
 	measure
@@ -86,8 +80,7 @@ case_slots_do_not_matter()
 
 # A few instructions check that the flag is not set. Processes differ by up to
 # 140 instructions, which is 15 thousandths of detaching a filter; seen: 340.
-case_without_the_flag()
-{
+case_without_the_flag() {
 	local kind request
 
 	measure
@@ -101,8 +94,7 @@ case_without_the_flag()
 }
 
 # The control: a cost that depends on the arrays would be seen.
-case_pins_cost_more()
-{
+case_pins_cost_more() {
 	measure
 	[ "$(total patched generic pins 32 8)" -gt \
 		$((2 * $(total patched generic held 32 8))) ]

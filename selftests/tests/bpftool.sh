@@ -9,8 +9,7 @@
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
 # pinned: pin the entry program and all maps, as a loader does
-pinned()
-{
+pinned() {
 	defer rm -rf "$pins/p" "$pins/m"
 	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" \
 		pinmaps "$pins/m" type xdp
@@ -20,17 +19,16 @@ pinned()
 unpin() { rm -r "$pins/p" "$pins/m"; }
 
 # as_json TEXT COMMAND...: COMMAND -j must print JSON that contains TEXT
-as_json()
-{
-	local text=$1 out; shift
+as_json() {
+	local text=$1 out
+	shift
 
 	out=$("$1" -j "${@:2}")
 	python3 -m json.tool <<<"$out" >/dev/null
 	[[ $out == *"$text"* ]] || fail "'$*' -j said '$out', expected '$text'"
 }
 
-attached_by_bpftool()
-{
+attached_by_bpftool() {
 	local prog
 
 	add_pair eth0
@@ -59,8 +57,7 @@ case_net_attach_generic() { attached_by_bpftool xdpgeneric hold_maps; }
 case_net_attach_overwrite() { attached_by_bpftool xdpdrv overwrite hold_maps; }
 case_net_attach_any_order() { attached_by_bpftool xdpdrv hold_maps overwrite; }
 
-case_net_attach_json()
-{
+case_net_attach_json() {
 	local prog
 
 	add_pair eth0
@@ -71,8 +68,7 @@ case_net_attach_json()
 	unpin
 }
 
-case_net_attach_refuses()
-{
+case_net_attach_refuses() {
 	local prog
 
 	add_pair eth0
@@ -92,8 +88,7 @@ case_net_attach_refuses()
 }
 
 # bpftool prints the kernel's warning.
-case_net_attach_warns()
-{
+case_net_attach_warns() {
 	local prog array out
 
 	add_pair eth0
@@ -108,8 +103,7 @@ case_net_attach_warns()
 	rm -r "$pins/p"
 }
 
-case_net_shows_tc()
-{
+case_net_shows_tc() {
 	add_pair eth0
 	attach_tool ingress eth0
 	absent hold_maps bpftool net show dev eth0
@@ -119,8 +113,7 @@ case_net_shows_tc()
 	detach ingress eth0
 }
 
-case_link_shows()
-{
+case_link_shows() {
 	local prog
 
 	add_pair eth0
@@ -145,8 +138,7 @@ case_link_shows()
 }
 
 # The arrays of tail-called programs are only held if they are bound.
-bound()
-{
+bound() {
 	local prog
 
 	add_pair eth0
@@ -172,8 +164,7 @@ bound()
 
 PASS=2 DROP=1
 
-bind()
-{
+bind() {
 	settle
 	has_filled 3 "$prog"
 	says $PASS ids verdict "$prog"
@@ -185,8 +176,7 @@ no_bind() { until_true "the tail call misses" answers "$prog" $DROP; }
 case_prog_bind() { bound bind; }
 case_prog_without_bind() { bound no_bind; }
 
-case_prog_bind_refuses()
-{
+case_prog_bind_refuses() {
 	local prog
 
 	pinned
@@ -216,15 +206,13 @@ fill() { both $1 map update id "$2" key 0 0 0 0 value "${4:-id}" "$3"; }
 
 # warned_of ARRAY PROG USER: a warning says that the update is lost, and names
 # USER
-warned_of()
-{
+warned_of() {
 	present "attach its program with hold_maps: $3" fill bpftool "$1" "$2"
 	until_true "it is lost" no_slots "$1"
 }
 
 # not_warned_of ARRAY PROG: an update of an empty array is not lost
-not_warned_of()
-{
+not_warned_of() {
 	says 0 ids slots "$1"
 	absent "$lost" fill bpftool "$1" "$2"
 	settle
@@ -235,8 +223,7 @@ not_warned_of()
 
 # cleared_array: sets array to a cleared array and target to a program for it;
 # pinned is the program that uses it
-cleared_array()
-{
+cleared_array() {
 	pinned
 	array=$(map_named jmp_table)
 	target=$(ids newest prog verdict_hit)
@@ -244,8 +231,7 @@ cleared_array()
 	until_true "the array is cleared" cleared "$prog"
 }
 
-case_update_of_pinned()
-{
+case_update_of_pinned() {
 	local prog array target
 
 	cleared_array
@@ -258,8 +244,7 @@ case_update_of_pinned()
 	unpin
 }
 
-case_update_of_unused()
-{
+case_update_of_unused() {
 	local prog array target
 
 	cleared_array
@@ -276,8 +261,7 @@ case_update_of_unused()
 }
 
 # No program uses the array, and bpftool does not see its pin
-case_update_of_unseen()
-{
+case_update_of_unseen() {
 	local array prog
 
 	defer rm -f "$pins/m" "$pins/p"
@@ -295,8 +279,7 @@ case_update_of_unseen()
 }
 
 # warned_of_xdp MODE
-warned_of_xdp()
-{
+warned_of_xdp() {
 	local prog array target
 
 	add_pair eth0
@@ -313,8 +296,7 @@ warned_of_xdp()
 case_update_with_xdp() { warned_of_xdp xdpdrv; }
 case_update_with_generic() { warned_of_xdp xdpgeneric; }
 
-case_update_with_link()
-{
+case_update_with_link() {
 	local prog array target
 
 	add_pair eth0
@@ -331,9 +313,9 @@ case_update_with_link()
 }
 
 # warned_of_filter QDISC PARENT...: warns of a program that is attached there
-warned_of_filter()
-{
-	local prog array qdisc=$1 filter; shift
+warned_of_filter() {
+	local prog array qdisc=$1 filter
+	shift
 
 	filter=(tc filter replace dev eth0 "$@" prio 1 protocol all handle 1
 		bpf da pinned "$pins/entry")
@@ -360,8 +342,7 @@ case_update_with_filter_of_qdisc() { warned_of_filter ingress parent ffff:; }
 
 # A program in another network namespace is not found, but an array that is not
 # empty shows that it has a user reference.
-case_update_elsewhere()
-{
+case_update_elsewhere() {
 	local array target
 
 	ip netns add elsewhere
@@ -378,8 +359,7 @@ case_update_elsewhere()
 # bpftool finds processes with a BPF iterator.
 # @all patched
 # @needs tracing
-case_update_of_open()
-{
+case_update_of_open() {
 	local prog array
 
 	start_loader xdpdrv --
@@ -392,8 +372,7 @@ case_update_of_open()
 }
 
 # refuses TEXT FILE: an update with that pinned program fails with TEXT
-refuses()
-{
+refuses() {
 	local update=(map update pinned "$pins/m/jmp_table" key 0 0 0 0 value
 		pinned "$2")
 
@@ -407,15 +386,13 @@ refuses()
 as_json_fails() { expect_text "\"error\":\"update failed: $1" bpftool -j "${@:2}"; }
 
 # refused_pins: pin a program of each type that the array rejects
-refused_pins()
-{
+refused_pins() {
 	defer rm -f "$pins/of_xdp" "$pins/of_tc"
 	LD_LIBRARY_PATH=$top/build/libbpf/patched/usr/lib64 \
 		"$objs/caller-new" eth0 pin "$pins/of_xdp" "$pins/of_tc"
 }
 
-case_map_update_refused()
-{
+case_map_update_refused() {
 	local prog
 
 	add_pair eth0
@@ -434,8 +411,7 @@ case_map_update_refused()
 
 # A program that a device runs, and one that is bound to a device, which the
 # kernel does not report
-case_map_update_refuses_devices()
-{
+case_map_update_refuses_devices() {
 	local prog sim
 
 	add_pair eth0
@@ -462,8 +438,7 @@ case_map_update_refuses_devices()
 # jit_of ARRAY PROG ARRAY_JITED PROG_JITED: what bpftool prints if the kernel
 # reports these. No kernel here has both kinds of programs: the JIT is always on
 # or missing.
-jit_of()
-{
+jit_of() {
 	# shellcheck disable=SC2016 # for the other shell
 	unshare -m bash -ec '
 		mkdir -p /run/reports/self/fdinfo
@@ -476,8 +451,7 @@ jit_of()
 	' - "$@"
 }
 
-case_map_update_refuses_jit()
-{
+case_map_update_refuses_jit() {
 	local prog array target
 
 	add_pair eth0
@@ -496,8 +470,7 @@ array are not" "$(jit_of "$array" "$target" 0 1)"
 	unpin
 }
 
-case_feature_probe()
-{
+case_feature_probe() {
 	local out kind
 
 	expect "as JSON" '[true,true,true,true,true]' \
@@ -523,8 +496,7 @@ case_feature_probe()
 }
 
 # answer_of ARRAY: run the commands of docs/who-holds.md unchanged
-answer_of()
-{
+answer_of() {
 	local script
 
 	script=$(sed -n 's/^    //p' "$top/docs/who-holds.md" |
@@ -534,8 +506,7 @@ answer_of()
 	bash -c "$script" || :
 }
 
-case_who_holds()
-{
+case_who_holds() {
 	local prog array out
 
 	add_pair eth0
@@ -564,8 +535,7 @@ case_who_holds()
 # bpftool finds processes with a BPF iterator.
 # @all patched
 # @needs tracing
-case_who_holds_a_process()
-{
+case_who_holds_a_process() {
 	local array
 
 	start_loader xdpdrv --
@@ -574,8 +544,7 @@ case_who_holds_a_process()
 	kill_loader
 }
 
-case_who_holds_a_filter()
-{
+case_who_holds_a_filter() {
 	add_pair eth0
 	attach_tool ingress eth0 hold-maps
 	# tc bound it: the entry program does not use it
@@ -583,8 +552,7 @@ case_who_holds_a_filter()
 	detach ingress eth0
 }
 
-case_who_holds_elsewhere()
-{
+case_who_holds_elsewhere() {
 	local array
 
 	ip netns add elsewhere
@@ -599,8 +567,7 @@ case_who_holds_elsewhere()
 }
 
 # complete_words WORD...: what the shell offers as completion of the last one
-complete_words()
-{
+complete_words() {
 	bash -c '
 		. "$1"
 		_init_completion() {
@@ -614,22 +581,21 @@ complete_words()
 		bpftool "$@"
 }
 
-case_completion()
-{
+case_completion() {
 	local attach="net attach xdpdrv id 5 dev eth0"
 
 	# shellcheck disable=SC2086 # words
 	{
-	expect "after the device" "overwrite hold_maps" \
-		"$(complete_words $attach '')"
-	expect "after an option" "hold_maps" \
-		"$(complete_words $attach overwrite '')"
-	expect "after the other" "overwrite" \
-		"$(complete_words $attach hold_maps '')"
-	expect "for offload" "overwrite" \
-		"$(complete_words ${attach/xdpdrv/xdpoffload} '')"
-	expect "for tcx" "prepend hold_maps" \
-		"$(complete_words ${attach/xdpdrv/tcx_ingress} '')"
+		expect "after the device" "overwrite hold_maps" \
+			"$(complete_words $attach '')"
+		expect "after an option" "hold_maps" \
+			"$(complete_words $attach overwrite '')"
+		expect "after the other" "overwrite" \
+			"$(complete_words $attach hold_maps '')"
+		expect "for offload" "overwrite" \
+			"$(complete_words ${attach/xdpdrv/xdpoffload} '')"
+		expect "for tcx" "prepend hold_maps" \
+			"$(complete_words ${attach/xdpdrv/tcx_ingress} '')"
 	}
 	expect "after prog" bind "$(complete_words prog bi)"
 	expect "after bind" "id pinned tag name" \
@@ -638,8 +604,7 @@ case_completion()
 		"$(complete_words prog bind id 5 '')"
 }
 
-case_help()
-{
+case_help() {
 	bpftool net help 2>&1 | grep -F '[ hold_maps ]'
 	bpftool prog help 2>&1 | grep -F 'bind PROG MAP'
 }

@@ -6,8 +6,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 
 # caller HEADER LIBRARY COMMAND...
-caller()
-{
+caller() {
 	local library=base
 
 	[ "$2" != new ] || library=patched
@@ -15,15 +14,29 @@ caller()
 		"$objs/caller-$1" eth0 "${@:3}"
 }
 
-case_old_on_old() { add_pair eth0; caller old old plain; }
-case_old_on_new() { add_pair eth0; caller old new plain; }
-case_new_on_old() { add_pair eth0; caller new old plain; }
-case_new_on_new() { add_pair eth0; caller new new plain; }
-case_new_holds() { add_pair eth0; caller new new hold "$objs/table.bpf.o"; }
+case_old_on_old() {
+	add_pair eth0
+	caller old old plain
+}
+case_old_on_new() {
+	add_pair eth0
+	caller old new plain
+}
+case_new_on_old() {
+	add_pair eth0
+	caller new old plain
+}
+case_new_on_new() {
+	add_pair eth0
+	caller new new plain
+}
+case_new_holds() {
+	add_pair eth0
+	caller new new hold "$objs/table.bpf.o"
+}
 
 # A program that is not loaded, and an array that is not created
-case_slots_without_programs()
-{
+case_slots_without_programs() {
 	add_pair eth0
 	expect "loaded" "0 0" "$(caller old new slots "$objs/table.bpf.o")"
 	# the control: EBADF and EINVAL
@@ -34,21 +47,34 @@ case_slots_without_programs()
 # heard FILE TEXT COMMAND...: COMMAND causes events that FILE has as TEXT.
 # COMMAND is repeated until a listener is ready, so it must change something
 # each time.
-heard() { "${@:3}"; grep -q "$2" "$1"; }
-set_mtu() { ip link set dev eth0 mtu 1500; ip link set dev eth0 mtu "$1"; }
-add_clsact() { tc qdisc del dev eth0 clsact 2>/dev/null || :; tc qdisc add dev eth0 clsact; }
-del_clsact() { tc qdisc add dev eth0 clsact 2>/dev/null || :; tc qdisc del dev eth0 clsact; }
+heard() {
+	"${@:3}"
+	grep -q "$2" "$1"
+}
+set_mtu() {
+	ip link set dev eth0 mtu 1500
+	ip link set dev eth0 mtu "$1"
+}
+add_clsact() {
+	tc qdisc del dev eth0 clsact 2>/dev/null || :
+	tc qdisc add dev eth0 clsact
+}
+del_clsact() {
+	tc qdisc add dev eth0 clsact 2>/dev/null || :
+	tc qdisc del dev eth0 clsact
+}
 
 # The probes cause no events, and a caller without privileges gets an error.
-case_probe()
-{
+case_probe() {
 	local dir
 
 	dir=$(mktemp -d)
 	defer rm -r "$dir"
 	add_pair eth0
-	ip monitor link >"$dir/ip" & defer kill $!
-	tc monitor >"$dir/tc" & defer kill $!
+	ip monitor link >"$dir/ip" &
+	defer kill $!
+	tc monitor >"$dir/tc" &
+	defer kill $!
 	until_true "ip listens" heard "$dir/ip" 'mtu 1401' \
 		set_mtu 1401
 	until_true "tc listens" heard "$dir/tc" '^qdisc clsact' \
@@ -72,15 +98,13 @@ case_probe()
 		"$objs/caller-new" eth0 probe)"
 }
 
-case_old_library_refuses()
-{
+case_old_library_refuses() {
 	add_pair eth0
 	caller new old refused "non-zero extra bytes"
 }
 
 # A caller that does not know the option does not hold by accident.
-case_old_replaces_what_holds()
-{
+case_old_replaces_what_holds() {
 	add_pair eth0
 	caller new new filter
 	present 'pref 77 * hold-maps' tc filter show dev eth0 ingress

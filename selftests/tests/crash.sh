@@ -10,8 +10,7 @@
 
 every=${CRASH:-9}
 
-attach_command()
-{
+attach_command() {
 	case $1 in
 	xdp*) command=(ip link set dev eth0 "$1" obj "${object_for[$1]}") ;;
 	*)
@@ -23,8 +22,7 @@ attach_command()
 
 # kill_at NAME:when=N COMMAND...: kill COMMAND when it enters the Nth system
 # call of this name; fails if it makes fewer
-kill_at()
-{
+kill_at() {
 	local status=0
 
 	strace -qq -o /dev/null -e inject="$1:signal=KILL" "${@:2}" || status=$?
@@ -32,8 +30,7 @@ kill_at()
 }
 
 # Choose the calls at which to kill it, including the last one
-choose()
-{
+choose() {
 	strace -qq -o /tmp/calls -e raw=all -e signal=none "$@"
 	calls=$(wc -l </tmp/calls)
 	mapfile -t chosen < <(awk -F '(' -v every="$every" '
@@ -45,8 +42,7 @@ choose()
 held() { [[ $(show "$1" eth0) == *hold-maps* ]]; }
 
 # one WHERE CALL: kill it at that call
-one()
-{
+one() {
 	local where=$1 call=$2
 
 	kill_at "$call" "${command[@]}" || alive=$((alive + 1))
@@ -61,9 +57,9 @@ one()
 	ids none || fail "objects are left after $call"
 }
 
-each()
-{
-	local where=$1 command calls chosen call with=0 without=0 alive=0; shift
+each() {
+	local where=$1 command calls chosen call with=0 without=0 alive=0
+	shift
 
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
@@ -83,8 +79,7 @@ each()
 }
 
 # some calls are before and some after the attach, and their number is the same
-judge()
-{
+judge() {
 	figure "$1: $calls calls, killed at ${#chosen[@]}:" \
 		"$without times before the attach, $with times after it"
 	[ "$with" -ge 1 ] && [ "$without" -ge 8 ] && [ "$alive" -le 2 ]
@@ -98,8 +93,7 @@ case_libbpf_tc() { each ingress attach -h -b ingress "${object_for[ingress]}" et
 
 # A link that its creator did not get to pin ends with it. Another process has
 # loaded the program and exits later.
-one_link()
-{
+one_link() {
 	local call=$1
 
 	start_loader xdpdrv -b -p "$pins/entry" --
@@ -117,8 +111,7 @@ one_link()
 	ids none || fail "objects are left after $call"
 }
 
-case_link()
-{
+case_link() {
 	local command calls chosen call with=0 without=0 alive=0
 	local every=$(((every + 2) / 3)) # it makes fewer calls
 
@@ -140,8 +133,7 @@ case_link()
 }
 
 # The control: killed at the end, without the flag
-without_flag()
-{
+without_flag() {
 	local where=$1 command calls chosen
 
 	add_pair eth0
@@ -159,8 +151,7 @@ without_flag()
 case_ip_without_flag() { without_flag xdpdrv; }
 case_tc_without_flag() { without_flag ingress; }
 
-case_link_without_flag()
-{
+case_link_without_flag() {
 	local command calls chosen
 
 	add_pair eth0

@@ -12,13 +12,11 @@ value() { sed -n "s/^$1 := //p" "$top/versions.mk"; }
 plain() { env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT "$@"; }
 
 # refused TEXT ARGUMENT...: make deb must fail with TEXT before it builds
-refused()
-{
+refused() {
 	expect_text "$1" plain make -C "$top" deb "${@:2}"
 }
 
-case_bad_input()
-{
+case_bad_input() {
 	refused "RELEASE=sid is not supported: use one of bookworm" \
 		RELEASE=sid PART=libbpf
 	refused "PART=all is none of: libbpf iproute2 tools kernel" PART=all
@@ -28,8 +26,7 @@ case_bad_input()
 		PART=kernel KERNEL_CONFIG=/nowhere
 }
 
-case_configuration_without_bpf()
-{
+case_configuration_without_bpf() {
 	local config
 
 	config=$(mktemp)
@@ -40,16 +37,14 @@ case_configuration_without_bpf()
 }
 
 # fake COMMAND OUTPUT: install a fake COMMAND where make deb finds it
-fake()
-{
+fake() {
 	bin=$(mktemp -d)
 	defer rm -rf "$bin"
 	printf '#!/bin/sh\nprintf "%s\\n"\n' "$2" >"$bin/$1"
 	chmod +x "$bin/$1"
 }
 
-case_no_room()
-{
+case_no_room() {
 	local bin
 
 	fake df 'x\n/dev/x 9 9 2000000 9%% /'
@@ -57,8 +52,7 @@ case_no_room()
 		PART=libbpf
 }
 
-case_other_architecture()
-{
+case_other_architecture() {
 	local bin
 
 	fake dpkg arm64
@@ -67,8 +61,7 @@ case_other_architecture()
 }
 
 # iproute2 uses the repository's libbpf, if it is not built together with it.
-case_iproute2_without_libbpf()
-{
+case_iproute2_without_libbpf() {
 	local clone
 
 	clone=$(mktemp -d "$top/build/deb-test.XXXXXX")
@@ -79,15 +72,13 @@ case_iproute2_without_libbpf()
 }
 
 # newer THAN OLD: according to dpkg
-newer()
-{
+newer() {
 	dpkg --compare-versions "$1" gt "$2" || fail "$1 is not newer than $2"
 }
 
 # Each version sorts after all Debian builds of that version, and before the
 # next one.
-case_versions()
-{
+case_versions() {
 	local ours version
 
 	ours=+holdmaps$(value HOLDMAPS_REVISION)
@@ -111,8 +102,7 @@ files() { dpkg-deb -c "$1" | awk '{ print $1, $6, $7, $8 }' | sort -k 2; }
 # NEWS.Debian is only in Debian's: it describes changes from older versions.
 # @long host
 # @timeout 1800
-case_files_are_those_of_debians()
-{
+case_files_are_those_of_debians() {
 	local repository=$top/build/deb/trixie debians
 
 	plain make -C "$top" deb RELEASE=trixie PART='libbpf iproute2 tools'

@@ -8,22 +8,19 @@
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
 # load NAME: pin a program whose prog array has no other uref
-load()
-{
+load() {
 	attach -p "$pins/$1" load "${object_for[xdp]}"
 	defer rm -f "$pins/$1"
 }
 
 # keep NAME [OPTION]: the same, with a loader that keeps its arrays open
-keep()
-{
+keep() {
 	start_loader xdp "${2:-}" -b -p "$pins/$1" --
 	defer rm -f "$pins/$1"
 }
 
 # Rejected, accepted (the control), and rejected for each transition
-case_netlink()
-{
+case_netlink() {
 	local sim accept first
 
 	add_driver
@@ -56,8 +53,7 @@ case_netlink()
 
 # A rejected attach with the flag leaves no hold: the loader has the last
 # reference.
-case_refused_is_cleared()
-{
+case_refused_is_cleared() {
 	local sim accept
 
 	add_driver
@@ -71,8 +67,7 @@ case_refused_is_cleared()
 	rm "$pins/one"
 }
 
-case_link()
-{
+case_link() {
 	local sim accept first
 
 	add_driver
@@ -107,8 +102,7 @@ case_link()
 # first program knows: the driver of the first slave has taken the second
 # program when that of the second slave refuses it.
 # @needs bond
-case_bond()
-{
+case_bond() {
 	local first
 
 	add_bond
@@ -137,8 +131,7 @@ case_bond()
 	rm "$pins/two"
 }
 
-frames_hit()
-{
+frames_hit() {
 	ask traffic "$first" "$1" 10
 	[[ $answer == "10 0 "* ]] || fail "frames from $1: $answer"
 }

@@ -13,8 +13,7 @@ long() { printf '%*s' "$1" '' | tr ' ' "${2:-x}"; }
 
 # Give each message 8 KiB and more, in steps of 4 bytes up to the size of an
 # object. This way each attribute in turn is the first that does not fit.
-full_messages()
-{
+full_messages() {
 	local out
 
 	out=$(dump "${@:3}" 8192 10240)
@@ -24,8 +23,7 @@ full_messages()
 	[[ $out == *"at least 0 bytes left" ]] || fail "not full: $out"
 }
 
-case_links_in_full_messages()
-{
+case_links_in_full_messages() {
 	local i held=() unheld=() there
 
 	there=$(ip -o link | wc -l)
@@ -47,8 +45,7 @@ case_links_in_full_messages()
 	full_messages $((there + 40)) 20 link
 }
 
-case_filters_in_full_messages()
-{
+case_filters_in_full_messages() {
 	local i
 
 	add_pair eth0
@@ -71,8 +68,7 @@ case_filters_in_full_messages()
 xdp() { says ok xdp "$@"; }
 
 # report WHEN COUNT: COUNT devices must report a hold
-report()
-{
+report() {
 	local flag
 
 	flag=$(dump link 8192 8192 | sed -E 's/.* ([0-9]+) held.*/\1/')
@@ -81,8 +77,7 @@ report()
 
 # A device with an offloaded program as well. The hold of one mode is reported,
 # and dropped with that mode.
-case_two_modes()
-{
+case_two_modes() {
 	local sim mode
 
 	add_netdevsim
@@ -111,8 +106,7 @@ case_two_modes()
 # the buffer. This test compares both.
 # @all patched
 # @needs tracing
-case_estimate_is_kept()
-{
+case_estimate_is_kept() {
 	local sim out estimate i
 
 	add_netdevsim

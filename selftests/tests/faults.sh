@@ -11,8 +11,7 @@ shopt -s extglob
 # "entry" uses the arrays "first" and "third", "one" uses "second" and "third". A
 # state is the name of the attached program or "none", with ",hold" if it is held,
 # and ",bound" if "second" is bound to "entry".
-load_programs()
-{
+load_programs() {
 	local object=chain.bpf.o type=xdp what
 
 	[[ $way != tc* ]] || object=chain.tc.bpf.o type=classifier where=ingress
@@ -29,8 +28,7 @@ load_programs()
 }
 
 # observe: sets seen to the state that a fault must not change
-observe()
-{
+observe() {
 	says 1 ids slots "${id[third]}"
 	ask refs "${objects[@]}"
 	# without the ids, which change with each load
@@ -54,8 +52,7 @@ sees() { observe && [[ $seen == "$1" || $seen == "${2:-$1}" ]]; }
 # measure STATE: observe, without a fault. By S2, a hold is one user reference
 # to each array, in addition to the pin's. A link reports the same program and
 # flag.
-measure()
-{
+measure() {
 	local entry=0 one=0 bound=0 pinned=0 flags=none word
 
 	[[ $1 != entry,hold* ]] || entry=1 flags=hold
@@ -74,8 +71,7 @@ measure()
 }
 
 # request_for FROM TO: sets request to the one that leads from FROM to TO
-request_for()
-{
+request_for() {
 	local prog=$pins/p/${2%,hold} flags=$mode
 
 	[ "$2" != none ] || prog=none
@@ -90,7 +86,7 @@ request_for()
 	tcx,none,*) request=(hook attach tcx_ingress "$dev" "$prog" "$flags") ;;
 	tcx,*,none) request=(hook detach tcx_ingress "$dev" "$pins/p/${1%,hold}") ;;
 	tcx,*)
-		request=(hook attach tcx_ingress "$dev" "$prog" "$flags,replace" \
+		request=(hook attach tcx_ingress "$dev" "$prog" "$flags,replace"
 			"$pins/p/${1%,hold}")
 		;;
 	*) request=("$way" "$dev" "$prog" "$flags") ;;
@@ -98,8 +94,7 @@ request_for()
 }
 
 # move FROM TO: without a fault. The pin of a detached link keeps its program.
-move()
-{
+move() {
 	local request
 
 	[ "$1" != none ] || rm -f "$pins/link"
@@ -110,9 +105,9 @@ move()
 
 # fail_each FROM TO UNDO...: run the request from state FROM to TO with failures
 # of each allocation in turn. UNDO leads back. Ends in state TO.
-fail_each()
-{
-	local from=$1 to=$2 before after what fault result n; shift 2
+fail_each() {
+	local from=$1 to=$2 before after what fault result n
+	shift 2
 
 	measure "$from"
 	before=$seen
@@ -138,8 +133,7 @@ fail_each()
 	faults=$((faults + n - 1))
 }
 
-attachments()
-{
+attachments() {
 	local from to nothing
 
 	load_programs
@@ -170,8 +164,7 @@ attachments()
 }
 
 # load_again STATE: a binding cannot be undone
-load_again()
-{
+load_again() {
 	says ok xdp "$dev" none "$mode"
 	rm -rf "$pins"/{p,m}
 	load_programs
@@ -179,8 +172,7 @@ load_again()
 	request=(bind "$pins/p/entry" "${id[second]}")
 }
 
-binds()
-{
+binds() {
 	local state bound=''
 
 	for state in none entry entry,hold; do
@@ -194,8 +186,7 @@ binds()
 
 # each LEAST WAY MODE [DEV COMMAND]: WAY is xdp, tc, link, tcx or tcx_link. At
 # least LEAST faults must be injected.
-each()
-{
+each() {
 	local way=$2 mode=$3 dev=${4:-eth0} where=xdp faults=0 debug=/sys/kernel/debug
 	local -A id # of programs and arrays, by name
 

@@ -10,8 +10,7 @@
 tools=$top/build/tools
 
 # compare OBJECT BASE PATCHED
-compare()
-{
+compare() {
 	add_pair eth0
 	# in a batch the base ip closes none of them
 	ulimit -n 20000
@@ -23,8 +22,7 @@ case_libbpf() { compare calls.bpf.o "$tools"/{base,patched}/ip; }
 case_built_in() { compare legacy.bpf.o "$tools"/{base,patched}-nolibbpf/ip; }
 
 # The control: a tool that loads nothing
-case_tells()
-{
+case_tells() {
 	printf '#!/bin/sh\nkill -FPE $$\n' >/tmp/dies
 	chmod +x /tmp/dies
 	! compare calls.bpf.o "$tools/base/ip" /tmp/dies >/tmp/lost ||

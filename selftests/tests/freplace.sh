@@ -14,9 +14,9 @@ declare -A dispatcher=([xdp]=$objs/dispatcher.bpf.o
 	[tcx_ingress]=$objs/dispatcher.tc.bpf.o)
 
 # attach_behind WHERE NAME OPTION... PROGRAM...: pinned in the folder NAME
-attach_behind()
-{
-	local where=$1 name=$2; shift 2
+attach_behind() {
+	local where=$1 name=$2
+	shift 2
 
 	defer rm -rf "$pins/$name"
 	dispatch "$1" "$where" "${dispatcher[$where]}" "$pins/$name" eth0 "${@:2}"
@@ -25,8 +25,7 @@ attach_behind()
 pinned_id() { bpftool -j prog show pinned "$1" | jq .id; }
 
 # behind NAME FUNCTION COUNTERS: what ten frames add to that program
-behind()
-{
+behind() {
 	local id sums
 
 	id=$(pinned_id "$pins/$1/$2")
@@ -38,8 +37,7 @@ all_hit() { behind "$1" "$2" "10 0 10 0 10"; }
 all_miss() { behind "$1" "$2" "10 10 0 0 0"; }
 
 # hit_or_miss WHERE: the control first, without the flag
-hit_or_miss()
-{
+hit_or_miss() {
 	local where=$1
 
 	add_pair eth0
@@ -71,8 +69,7 @@ case_behind_tcx() { hit_or_miss tcx_ingress; }
 # The second of two programs is replaced, and then one joins: each time there is
 # a new dispatcher, behind which the program that stays is attached as well, and
 # traffic never stops. Each frame that a program counts has made its tail calls.
-case_dispatchers_replace_each_other()
-{
+case_dispatchers_replace_each_other() {
 	local id sums
 
 	add_pair eth0
@@ -100,8 +97,7 @@ case_dispatchers_replace_each_other()
 }
 
 # A program with two links to two targets, each of which is given back alone
-case_ways_out()
-{
+case_ways_out() {
 	local way target replace
 
 	defer rm -rf "$pins"/{target,target2,link}
@@ -154,14 +150,12 @@ case_ways_out()
 	rm -r "$pins/one"
 }
 
-refs_are()
-{
+refs_are() {
 	ask refs prog "$entry" map "$jmp" && [[ $answer == *"$1"*"$2" ]]
 }
 
 # come_and_go TARGET PIN: a link that holds, ten times
-come_and_go()
-{
+come_and_go() {
 	for _ in {1..10}; do
 		[[ $(agent hook replace second "$1" "$pins/one/first" hold \
 			"$2") == @(|ok*) ]]
@@ -170,8 +164,7 @@ come_and_go()
 }
 
 # Links of one program to four targets, while arrays are bound to it
-case_links_at_once()
-{
+case_links_at_once() {
 	local i pid pids=()
 
 	add_pair eth0
@@ -206,8 +199,7 @@ case_links_at_once()
 # refused. S6
 # @long debug
 # @needs jit faults
-case_allocations_fail()
-{
+case_allocations_fail() {
 	local fault result n debug=/sys/kernel/debug request
 
 	echo N | tee $debug/fail{slab,_page_alloc}/ignore-gfp-wait \
@@ -244,8 +236,7 @@ case_allocations_fail()
 # An freplace program cannot sit in its own array, but one that its array has can
 # use the array: the cycle that user references exist to break. It is held only by
 # the link, whose pin is the last thing that is left.
-case_cycle_ends_with_the_pin()
-{
+case_cycle_ends_with_the_pin() {
 	local map
 
 	add_pair eth0
@@ -265,8 +256,7 @@ case_cycle_ends_with_the_pin()
 
 # Its last run can come later than a grace period. The control is the same without
 # the flag.
-case_sleepable_target_is_refused()
-{
+case_sleepable_target_is_refused() {
 	local load=(syscall "$objs/sleepable.bpf.o")
 
 	defer rm -rf "$pins"/{one,two}
@@ -277,8 +267,7 @@ case_sleepable_target_is_refused()
 }
 
 # What cannot hold is refused: the others that are attached by a trampoline
-case_tracing_is_refused()
-{
+case_tracing_is_refused() {
 	defer rm -f "$pins"/{link,fentry}
 	bpftool prog load "$objs/fentry.bpf.o" "$pins/fentry"
 	says EINVAL hook trace "$pins/fentry" hold "$pins/link"

@@ -21,22 +21,19 @@ limits=(-timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=1024 -close_fd_mask=3
 	-artifact_prefix="$fuzz/found/")
 
 # once for all cases
-seeds()
-{
+seeds() {
 	[ -d "$work/seeds" ] || "$top/selftests/fuzz/seeds" "$work/seeds"
 	mkdir -p "$work/$1" "$fuzz/found"
 }
 
 # feed NAME OPTION...: libFuzzer's log goes to $work/NAME.log
-feed()
-{
+feed() {
 	seeds "$1"
 	"$fuzz/$1" "${limits[@]}" -seed="${SEED:-1}" -max_len=8192 "${@:2}" \
 		"$work/$1" "$work/seeds" >"$work/$1.log" 2>&1
 }
 
-finds_nothing()
-{
+finds_nothing() {
 	local name=$1 amount=-max_total_time=30 file
 
 	[ -z "${RUNS:-}" ] || amount=-runs=$RUNS
@@ -55,16 +52,14 @@ case_libbpf() { finds_nothing patched; }
 case_built_in() { finds_nothing patched-nolibbpf; }
 
 # The control, which ends with the first finding: the base loader
-case_stock_fails()
-{
+case_stock_fails() {
 	! feed base-nolibbpf -max_total_time=300 ||
 		fail "nothing was found in the base loader"
 	grep 'Test unit written to' "$work/base-nolibbpf.log"
 }
 
 # Another control: a section header of .symtab in which sh_entsize is 0
-case_stock_divides_by_zero()
-{
+case_stock_divides_by_zero() {
 	seeds .
 	python3 - "$work/seeds/legacy.bpf.040" "$work/entsize" <<-'END'
 		import struct, sys

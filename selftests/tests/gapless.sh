@@ -13,8 +13,7 @@
 TRACING=/sys/kernel/tracing
 
 # How often a prog array lost its last user reference
-count_losses()
-{
+count_losses() {
 	echo 'p:losses prog_array_map_clear' >$TRACING/kprobe_events
 	defer eval "echo 0 >$TRACING/events/kprobes/losses/enable; echo >$TRACING/kprobe_events"
 	echo 1 >$TRACING/events/kprobes/losses/enable
@@ -24,8 +23,7 @@ losses() { awk '$1 == "losses" { print $2 }' $TRACING/kprobe_profile; }
 
 # done_by COMMAND: tc, rm, or a request to the agent, which may warn that an
 # array was cleared
-done_by()
-{
+done_by() {
 	answer=ok
 	$1
 	[[ $answer == ok* ]] || fail "$1: $answer"
@@ -33,8 +31,7 @@ done_by()
 
 # no_gap ATTACH AGAIN REPLACE DETACH: commands that attach "entry" with the
 # flag, do that again, replace it by "other" with the flag, and detach that
-no_gap()
-{
+no_gap() {
 	local attach=$1 again=$2 replace=$3 detach=$4
 
 	ask bind "$pins/other" "$jmp"
@@ -55,8 +52,7 @@ no_gap()
 
 test_losses() { [ "$(losses)" = "$1" ]; }
 
-xdp()
-{
+xdp() {
 	add_pair eth0
 	load_two xdp
 	no_gap "ask xdp eth0 $pins/entry $1,hold" \
@@ -68,8 +64,7 @@ xdp()
 case_xdp_native() { xdp drv; }
 case_xdp_generic() { xdp skb; }
 
-case_link()
-{
+case_link() {
 	add_pair eth0
 	load_two xdp
 	defer rm -f "$pins/link"
@@ -79,8 +74,7 @@ case_link()
 		"rm $pins/link"
 }
 
-case_tcx_link()
-{
+case_tcx_link() {
 	add_pair eth0
 	load_two ingress
 	defer rm -f "$pins/link"
@@ -91,8 +85,7 @@ case_tcx_link()
 }
 
 # Without a link the same program is rejected.
-case_tcx()
-{
+case_tcx() {
 	add_pair eth0
 	load_two ingress
 	no_gap "ask hook attach tcx_ingress eth0 $pins/entry hold" true \
@@ -100,8 +93,7 @@ case_tcx()
 		"bpftool net detach tcx_ingress dev eth0"
 }
 
-tc_filter()
-{
+tc_filter() {
 	local replace="tc filter $1 dev eth0 ingress prio 1 handle 1 bpf da pinned"
 
 	add_pair eth0
@@ -117,8 +109,7 @@ tc_filter()
 counters_are() { ask ids counts "$prog" && [[ $answer == "$* "* ]]; }
 
 # A program that occupies a CPU during a test is not a lockup.
-patient_watchdogs()
-{
+patient_watchdogs() {
 	local file value
 
 	while read -r value file; do
@@ -132,8 +123,7 @@ patient_watchdogs()
 
 # end_attachment: detach the program that has the frame. tcx waits for frames
 # when a program is detached, but not when it is replaced.
-end_attachment()
-{
+end_attachment() {
 	case $where in
 	tcx*)
 		says ok hook attach "$where" eth0 "$pins/other" replace \
@@ -147,8 +137,7 @@ end_attachment()
 # while the array loses its last user reference: a hold, when the attachment
 # ends; a pin; or a pin right after a hold. On the base kernel, the control, the
 # array is cleared while the frame is in the program.
-last_packet()
-{
+last_packet() {
 	local where=$1 file=$2 type=$3 last hold prog sender
 	local ends="1 0 1" lasts=(hold pin both)
 
@@ -206,8 +195,7 @@ case_last_packet_tcx() { last_packet tcx_ingress slow.tc.bpf.o classifier; }
 # The XDP dispatcher waits for packets when it changes, unless it lacks space
 # for the program. It has space for 48.
 # @all patched base
-case_last_packet_xdp()
-{
+case_last_packet_xdp() {
 	local i
 
 	defer eval "printf 'link del fill%d\n' {1..48} | ip -force -batch - || :"

@@ -8,8 +8,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 
 # dies_and_holds HOW WHERE
-dies_and_holds()
-{
+dies_and_holds() {
 	local how=$1 where=$2
 
 	add_pair eth0

@@ -7,9 +7,9 @@
 . "$(dirname "$0")/../lib/testing.sh"
 
 # runs BUILD CASE...: each case must pass; a skipped one has not
-runs()
-{
-	local build=$1 suite=/tmp/suite/testsuite out test; shift
+runs() {
+	local build=$1 suite=/tmp/suite/testsuite out test
+	shift
 
 	rm -rf /tmp/suite
 	mkdir -p /tmp/suite/bin $suite/iproute2
@@ -34,8 +34,7 @@ case_ip_built_in() { runs iproute2-patched-nolibbpf ip/link/xdp_hold_maps.t; }
 case_tc_built_in() { runs iproute2-patched-nolibbpf tc/bpf_hold_maps.t; }
 
 # The control: with the base tools the cases are skipped, which fails the test.
-case_stock_skips()
-{
+case_stock_skips() {
 	expect_text SKIPPED runs iproute2-base ip/link/xdp_hold_maps.t
 }
 

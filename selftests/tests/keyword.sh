@@ -8,8 +8,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 
 # in_json COMMAND...: each must print JSON in which one "hold_maps" is true
-in_json()
-{
+in_json() {
 	local command seen
 
 	for command; do
@@ -21,8 +20,7 @@ in_json()
 		"$(printf '[true]\n%.0s' "$@")" "$seen"
 }
 
-shown_xdp()
-{
+shown_xdp() {
 	local prog=$1
 
 	present "id $prog * hold-maps" ip link show dev eth0
@@ -32,8 +30,7 @@ shown_xdp()
 		"ip -j -p link show dev eth0"
 }
 
-not_shown_xdp()
-{
+not_shown_xdp() {
 	absent hold-maps ip link show dev eth0
 	absent hold-maps ip -d link show dev eth0
 	absent hold_maps ip -j link show dev eth0
@@ -41,9 +38,9 @@ not_shown_xdp()
 }
 
 # ip_takes MODE OPTION...: with the keyword, then without it
-ip_takes()
-{
-	local mode=$1 without; shift
+ip_takes() {
+	local mode=$1 without
+	shift
 
 	ip -force link set dev eth0 "$mode" "$@"
 	ask ids on eth0 "$mode"
@@ -58,8 +55,7 @@ ip_takes()
 	ids none
 }
 
-case_ip_modes()
-{
+case_ip_modes() {
 	add_pair eth0
 	for mode in xdp xdpgeneric xdpdrv; do
 		ip_takes $mode obj "$objs/xdp.bpf.o" hold-maps
@@ -67,8 +63,7 @@ case_ip_modes()
 	done
 }
 
-case_ip_any_order()
-{
+case_ip_any_order() {
 	add_pair eth0
 	ip_takes xdp hold-maps obj "$objs/xdp.bpf.o"
 	ip_takes xdp obj "$objs/xdp.bpf.o" hold-maps section prog
@@ -79,8 +74,7 @@ case_ip_any_order()
 	ip_takes xdp obj "$objs/xdp.bpf.o" section prog verbose hold-maps
 }
 
-case_ip_pinned()
-{
+case_ip_pinned() {
 	add_pair eth0
 	defer rm -rf "$pins/p"
 	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" type xdp
@@ -94,8 +88,7 @@ case_ip_pinned()
 
 # A device cannot be added with a program: the command fails and loads no
 # program. The same is true for the peer of a new device.
-case_ip_link_add_refused()
-{
+case_ip_link_add_refused() {
 	local add
 
 	while read -r add; do
@@ -122,8 +115,7 @@ case_ip_link_add_refused()
 }
 
 # tc_takes OPTION...: with the keyword, then without it
-tc_takes()
-{
+tc_takes() {
 	local without
 
 	tc filter replace dev eth0 ingress prio 1 handle 1 bpf "$@"
@@ -140,8 +132,7 @@ tc_takes()
 	ids none
 }
 
-case_tc_any_order()
-{
+case_tc_any_order() {
 	local obj=$objs/tc.bpf.o
 
 	add_pair eth0
@@ -157,8 +148,7 @@ case_tc_any_order()
 	tc_takes obj "$obj" skip_hw hold-maps
 }
 
-case_tc_with_actions()
-{
+case_tc_with_actions() {
 	local obj=$objs/tc.bpf.o
 
 	add_pair eth0
@@ -169,8 +159,7 @@ case_tc_with_actions()
 	tc_takes obj "$obj" classid 1:1 action ok hold-maps
 }
 
-case_tc_pinned()
-{
+case_tc_pinned() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	defer rm -rf "$pins/p"
@@ -187,8 +176,7 @@ case_tc_pinned()
 }
 
 # Maps are passed to an agent, and held.
-exports()
-{
+exports() {
 	local uds=/tmp/agent.uds obj=$objs/legacy.tc.bpf.o importer
 
 	add_pair eth0
@@ -212,16 +200,14 @@ exports()
 
 case_tc_export() { exports; }
 
-case_tc_export_built_in()
-{
+case_tc_export_built_in() {
 	PATH=$top/build/tools/patched-nolibbpf:$PATH
 	exports
 }
 
 # A warning of the kernel is printed with -echo too, and in a batch no line gets
 # the reply to another.
-case_tc_echo()
-{
+case_tc_echo() {
 	local array out
 
 	add_pair eth0
@@ -242,8 +228,7 @@ case_tc_echo()
 	rm -r "$pins/p"
 }
 
-case_refused()
-{
+case_refused() {
 	local obj
 
 	add_pair eth0
@@ -301,8 +286,7 @@ case_refused()
 }
 
 # The built-in loader shows the hold.
-case_built_in_shows()
-{
+case_built_in_shows() {
 	PATH=$top/build/tools/patched-nolibbpf:$PATH
 	add_pair eth0
 	ip_takes xdp obj "$objs/legacy.bpf.o" hold-maps section prog
@@ -312,8 +296,7 @@ case_built_in_shows()
 	tc_takes obj "$objs/legacy.tc.bpf.o" action ok hold-maps
 }
 
-case_usage()
-{
+case_usage() {
 	for tools in patched patched-nolibbpf; do
 		PATH=$top/build/tools/$tools:$PATH
 		expect_text '[ hold-maps ]' ip link help
@@ -322,8 +305,7 @@ case_usage()
 }
 
 # What the shell offers as completion of the last of these words
-complete_words()
-{
+complete_words() {
 	bash -c '
 		_init_completion() {
 			words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
@@ -336,21 +318,20 @@ complete_words()
 		- "$top/build/src/iproute2-patched/bash-completion/tc" tc "$@"
 }
 
-case_completion()
-{
+case_completion() {
 	local add="filter add dev lo bpf object-file x.o"
 
 	# shellcheck disable=SC2086 # words
 	{
-	expect "of a part" hold-maps "$(complete_words $add ho)"
-	expect "once" "" "$(complete_words $add hold-maps ho)"
-	expect "of skip_sw" "" "$(complete_words $add skip_sw ho)"
-	expect "of classic BPF" "" \
-		"$(complete_words filter add dev lo bpf bytecode-file x ho)"
-	expect "of classic BPF" "" \
-		"$(complete_words filter add dev lo bpf bcf x ho)"
-	expect "later" section "$(complete_words $add verbose hold-maps da se)"
-	expect "program" program "$(complete_words $add section x prog)"
+		expect "of a part" hold-maps "$(complete_words $add ho)"
+		expect "once" "" "$(complete_words $add hold-maps ho)"
+		expect "of skip_sw" "" "$(complete_words $add skip_sw ho)"
+		expect "of classic BPF" "" \
+			"$(complete_words filter add dev lo bpf bytecode-file x ho)"
+		expect "of classic BPF" "" \
+			"$(complete_words filter add dev lo bpf bcf x ho)"
+		expect "later" section "$(complete_words $add verbose hold-maps da se)"
+		expect "program" program "$(complete_words $add section x prog)"
 	}
 }
 

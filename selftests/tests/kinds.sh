@@ -7,23 +7,20 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/netdevsim.sh"
 
-attach_bond()
-{
+attach_bond() {
 	ip link set dev bond7 xdp obj "${object_for[xdp]}" hold-maps
 	stays_full "$(entry_id)" 2
 	present hold-maps ip -d link show dev bond7
 }
 
-case_bond_detach()
-{
+case_bond_detach() {
 	add_bond
 	attach_bond
 	ip link set dev bond7 xdp off
 	ids none
 }
 
-case_bond_slave_leaves()
-{
+case_bond_slave_leaves() {
 	add_bond
 	attach_bond
 	ip link set eth1 nomaster
@@ -31,8 +28,7 @@ case_bond_slave_leaves()
 	ip link set dev bond7 xdp off
 }
 
-case_bond_delete()
-{
+case_bond_delete() {
 	add_bond
 	attach_bond
 	ip link del bond7
@@ -40,16 +36,14 @@ case_bond_delete()
 }
 
 # The control of the bond: without the flag the array is cleared.
-case_bond_without_flag()
-{
+case_bond_without_flag() {
 	add_bond
 	ip link set dev bond7 xdp obj "${object_for[xdp]}"
 	until_true "the array is cleared" cleared "$(entry_id)"
 	ip link set dev bond7 xdp off
 }
 
-case_netdevsim_native_detach()
-{
+case_netdevsim_native_detach() {
 	local sim
 
 	add_netdevsim
@@ -64,8 +58,7 @@ case_netdevsim_native_detach()
 	ids none
 }
 
-case_netdevsim_native_device_delete()
-{
+case_netdevsim_native_device_delete() {
 	local sim
 
 	add_netdevsim
@@ -77,8 +70,7 @@ case_netdevsim_native_device_delete()
 
 # netdevsim can offload, but the flag is rejected, even for a program that was
 # loaded for it. Without the flag it attaches (the control).
-case_netdevsim_offload_is_refused()
-{
+case_netdevsim_offload_is_refused() {
 	local sim
 
 	add_netdevsim
@@ -95,8 +87,7 @@ case_netdevsim_offload_is_refused()
 	rm "$pins/off"
 }
 
-case_netdevsim_tc_offload_is_refused()
-{
+case_netdevsim_tc_offload_is_refused() {
 	local sim
 
 	add_netdevsim
@@ -115,8 +106,7 @@ case_netdevsim_tc_offload_is_refused()
 }
 
 # A filter that is also in hardware runs in software too: it has a hold.
-case_netdevsim_tc_in_both()
-{
+case_netdevsim_tc_in_both() {
 	local sim
 
 	add_netdevsim
@@ -130,8 +120,7 @@ case_netdevsim_tc_in_both()
 }
 
 # filter VERB WHERE...: the control without the keyword, then the same with it
-filter()
-{
+filter() {
 	local prog
 
 	tc filter "$1" "${@:2}" bpf da obj "${object_for[tc]}"
@@ -144,8 +133,7 @@ filter()
 	until_true "the control is freed" no_prog "$prog"
 }
 
-case_tc_chain_delete()
-{
+case_tc_chain_delete() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	filter add dev eth0 ingress chain 5 prio 3
@@ -155,8 +143,7 @@ case_tc_chain_delete()
 	ids none
 }
 
-case_tc_replace_by_handle()
-{
+case_tc_replace_by_handle() {
 	local first
 
 	add_pair eth0
@@ -173,8 +160,7 @@ case_tc_replace_by_handle()
 
 # Without a handle a second filter is added to the first, with any verb; the
 # priority is deleted as a whole.
-by_priority()
-{
+by_priority() {
 	local first
 
 	add_pair eth0
@@ -195,8 +181,7 @@ case_tc_replace_by_priority() { by_priority replace; }
 
 # A device that moves to another network namespace keeps its XDP program and the
 # hold, but not its filters.
-case_device_moves()
-{
+case_device_moves() {
 	local xdp tc
 
 	add_pair eth0
@@ -215,8 +200,7 @@ case_device_moves()
 	ids none
 }
 
-add_block()
-{
+add_block() {
 	add_pair eth0
 	add_pair eth1
 	tc qdisc add dev eth0 ingress_block 22 clsact
@@ -226,15 +210,13 @@ add_block()
 	settle
 }
 
-frames_hit_on()
-{
+frames_hit_on() {
 	ask traffic "$prog" "$1" 10
 	expect "all that entered went through both arrays" "10 0 10 0 10" \
 		"$answer"
 }
 
-case_tc_block_filter_delete()
-{
+case_tc_block_filter_delete() {
 	local prog
 
 	add_block
@@ -245,8 +227,7 @@ case_tc_block_filter_delete()
 }
 
 # The block and its filter stay until the last device is removed.
-case_tc_block_devices_go()
-{
+case_tc_block_devices_go() {
 	local prog
 
 	add_block

@@ -9,8 +9,7 @@
 
 # jmp_deep belongs to the tail-called program. If it is bound to the held entry
 # program, it stays when the tail-called program is freed.
-case_bind_while_held()
-{
+case_bind_while_held() {
 	local key=(0 0 0 0) deep jmp
 
 	add_pair eth0
@@ -33,8 +32,7 @@ case_bind_while_held()
 }
 
 # bindclose_says WORD: WORD must be the next output of "bindclose
-bindclose_says()
-{
+bindclose_says() {
 	read -r -t "$DEADLINE" -u "${BINDCLOSE[0]}" answer || answer='nothing'
 	expect "bindclose's answer" "$1" "$answer"
 }
@@ -43,8 +41,7 @@ bindclose_says()
 # the only user reference left is the hold. The bind is halted where no grace
 # period can end, so that an array without a reference is only cleared later.
 # @needs jit tracing
-case_bind_while_closed()
-{
+case_bind_while_closed() {
 	local deep pid
 
 	add_pair eth0
@@ -70,8 +67,7 @@ case_bind_while_closed()
 }
 
 # The control: without the hold the bound array is cleared like the other.
-case_bind_without_hold()
-{
+case_bind_without_hold() {
 	add_pair eth0
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -p "$pins/entry" -- eth0
@@ -85,8 +81,7 @@ case_bind_without_hold()
 }
 
 # cleared_first WHERE: attach with the flag long after the loader has exited
-cleared_first()
-{
+cleared_first() {
 	local where=$1 out jmp
 
 	add_pair eth0
@@ -122,8 +117,7 @@ case_xdp_cleared_first() { cleared_first xdpdrv; }
 case_tc_cleared_first() { cleared_first ingress; }
 
 # The warning names the first of them.
-case_two_arrays_cleared_first()
-{
+case_two_arrays_cleared_first() {
 	local jmp deep
 
 	add_pair eth0
@@ -142,8 +136,7 @@ case_two_arrays_cleared_first()
 
 # While the worker clears a large array, the attach does not wait for it. An
 # entry that is set after the attach stays.
-case_attach_while_cleared()
-{
+case_attach_while_cleared() {
 	add_pair eth0
 	expect "still full" 1 "$(agent refill eth0)"
 	detach xdpdrv eth0
@@ -156,8 +149,7 @@ case_open_while_cleared() { expect "still full" 1 "$(agent refill open)"; }
 # compares times, so it does not run on the debug kernel.
 # @check um
 # @all patched
-case_reader_does_not_delay_clearing()
-{
+case_reader_does_not_delay_clearing() {
 	local every without with
 
 	without=$(agent clear 0)
@@ -172,8 +164,7 @@ case_reader_does_not_delay_clearing()
 
 # A process that blocks the kernel while it copies map ids to user space does
 # not block the configuration of the network.
-case_reader_stalls()
-{
+case_reader_stalls() {
 	add_pair eth0
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -b -p "$pins/entry" --

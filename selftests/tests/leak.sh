@@ -9,8 +9,7 @@
 # shellcheck disable=SC2034 # read by run_case
 left_over=allowed
 
-case_second_clear_leaks_a_map()
-{
+case_second_clear_leaks_a_map() {
 	agent reopen 20000
 	if ids none; then
 		fail "nothing was leaked"
@@ -23,8 +22,7 @@ case_second_clear_leaks_a_map()
 # @all base
 # @needs jit tracing
 # @build build/upstream/quick/obj/test_progs
-case_upstreams_test_finds_it()
-{
+case_upstreams_test_finds_it() {
 	local out
 
 	cd "$top/build/upstream/quick/obj"

@@ -13,9 +13,9 @@ BATCH=${BATCH:-200}
 # batch TOOL LINE...: one process of TOOL runs LINE... repeatedly. After $BATCH
 # lines it must have as many descriptors as after the first ones, and no line
 # may fail, unless refused is set. Extra lines report the progress.
-batch()
-{
-	local tool=$1 rounds pipe lines batch first; shift
+batch() {
+	local tool=$1 rounds pipe lines batch first
+	shift
 
 	rounds=$((BATCH / $#))
 	pipe=$(mktemp -u)
@@ -45,16 +45,14 @@ batch()
 
 descriptors() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
 
-mark()
-{
+mark() {
 	case $1 in
 	*ip) echo "link set dev peer0 mtu $((1000 + $2))" ;;
 	*tc) echo "qdisc replace dev peer0 root pfifo limit $2" ;;
 	esac
 }
 
-is_at()
-{
+is_at() {
 	case $1 in
 	*ip) [ "$(cat /sys/class/net/peer0/mtu)" = $((1000 + $2)) ] ;;
 	*tc) tc qdisc show dev peer0 | grep -q "limit ${2}p" ;;
@@ -62,16 +60,14 @@ is_at()
 }
 
 # batches TOOLS OBJECT: of ip and tc, with hold-maps
-batch_ip()
-{
+batch_ip() {
 	add_pair eth0
 	batch "$top/build/tools/$1/ip" \
 		"link set dev eth0 xdp obj $objs/$2.bpf.o hold-maps" \
 		"link set dev eth0 xdp off" "${@:3}"
 }
 
-batch_tc()
-{
+batch_tc() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	batch "$top/build/tools/$1/tc" "filter replace dev eth0 ingress prio 1 \
@@ -87,8 +83,7 @@ case_batch_tc_built_in() { batch_tc patched-nolibbpf legacy.tc; }
 case_batch_tc_values() { batch_tc patched tc; }
 
 # Lines that fail before and after a load
-case_batch_ip_refused()
-{
+case_batch_ip_refused() {
 	local refused=yes
 
 	batch_ip patched xdp \
@@ -96,8 +91,7 @@ case_batch_ip_refused()
 		"link add v0 netns 1 xdp obj $objs/xdp.bpf.o hold-maps type dummy"
 }
 
-case_batch_tc_refused()
-{
+case_batch_tc_refused() {
 	local refused=yes
 
 	batch_tc patched tc "filter add dev eth0 ingress prio 1 handle 1 \
@@ -107,9 +101,9 @@ handle 1 bpf skip_sw obj $objs/tc.bpf.o hold-maps"
 
 # clean works|fails COMMAND...: COMMAND must work or fail, without a finding of
 # AddressSanitizer. Leaks are findings.
-clean()
-{
-	local wanted=$1 status=0 seen=works out=/tmp/asan; shift
+clean() {
+	local wanted=$1 status=0 seen=works out=/tmp/asan
+	shift
 
 	PATH=$top/build/tools/patched-asan:$PATH \
 		ASAN_OPTIONS=detect_leaks=1:exitcode=99 "$@" >$out 2>&1 ||
@@ -124,15 +118,13 @@ clean()
 
 xdp() { clean "$1" ip -force link set dev eth0 "${@:2}"; }
 
-filter()
-{
+filter() {
 	clean "$1" tc filter replace dev eth0 ingress prio 1 handle 1 bpf \
 		"${@:2}"
 }
 
 # The control: it finds a leak.
-case_asan_finds_leaks()
-{
+case_asan_finds_leaks() {
 	cat >/tmp/leak.c <<-'END'
 		#include <stdlib.h>
 		void *volatile lost;
@@ -142,8 +134,7 @@ case_asan_finds_leaks()
 	! (clean works /tmp/leak) || fail "the leak was not found"
 }
 
-case_asan_ip()
-{
+case_asan_ip() {
 	local object
 
 	add_pair eth0
@@ -159,8 +150,7 @@ case_asan_ip()
 	clean fails ip link add eth1 netns 1 xdp obj "$objs/xdp.bpf.o" hold-maps type dummy
 }
 
-case_asan_ip_failures()
-{
+case_asan_ip_failures() {
 	add_pair eth0
 	xdp fails xdp obj "$objs/xdp.bpf.o" hold-maps hold-maps
 	xdp fails xdp obj "$objs/xdp.bpf.o" section no hold-maps
@@ -176,8 +166,7 @@ case_asan_ip_failures()
 	clean fails ip link set dev eth9 xdp obj "$objs/xdp.bpf.o" hold-maps
 }
 
-case_asan_tc()
-{
+case_asan_tc() {
 	local object
 
 	add_pair eth0
@@ -198,8 +187,7 @@ case_asan_tc()
 	clean works tc filter del dev eth0 ingress
 }
 
-case_asan_pinned()
-{
+case_asan_pinned() {
 	add_pair eth0
 	defer rm -rf "$pins/p" "$pins/m"
 	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" pinmaps "$pins/m" \

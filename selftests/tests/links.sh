@@ -14,8 +14,7 @@ create() { says ok link create "$pins/entry" "$2" "$1" "$pins/link"; }
 # shows DEV FLAGS PROGRAM
 shows() { says "$1 flags $2 prog $3" link info "$pins/link"; }
 
-add_devices()
-{
+add_devices() {
 	add_pair eth0
 	dev=eth0
 	if [ "$1" = bond ]; then
@@ -28,15 +27,13 @@ add_devices()
 	fi
 }
 
-remove_devices()
-{
+remove_devices() {
 	ip link del bond7 2>/dev/null || :
 	ip link del eth0 2>/dev/null || :
 }
 
 # ways_out KIND MODE: all detach paths of a held link
-ways_out()
-{
+ways_out() {
 	local way dev
 
 	load_two xdp
@@ -93,8 +90,7 @@ case_generic_ways_out() { ways_out generic skb; }
 case_bond_ways_out() { ways_out bond drv; }
 
 # The pin of the link is the last reference of user space.
-case_only_a_pin_is_left()
-{
+case_only_a_pin_is_left() {
 	add_pair eth0
 	defer rm -f "$pins/entry" "$pins/link"
 	for flag in none hold; do
@@ -124,8 +120,7 @@ case_only_a_pin_is_left()
 }
 
 # The old program holds the array that both use until the new one does.
-case_update_keeps_tail_calls()
-{
+case_update_keeps_tail_calls() {
 	add_pair eth0
 	defer rm -f "$pins/entry" "$pins/other" "$pins/link"
 	attach -p "$pins/other" load "${object_for[xdp]}"
@@ -142,8 +137,7 @@ case_update_keeps_tail_calls()
 	rm "$pins"/{other,link}
 }
 
-case_namespace_ends()
-{
+case_namespace_ends() {
 	ip netns add inside
 	defer eval "ip netns del inside 2>/dev/null || :"
 	load_two xdp
@@ -163,8 +157,7 @@ case_namespace_ends()
 
 # A rejected link holds nothing, and netlink requests cannot drop the hold of an
 # existing link.
-case_refused()
-{
+case_refused() {
 	add_pair eth0
 	load_two xdp
 	defer rm -f "$pins/link"
@@ -195,8 +188,7 @@ case_refused()
 }
 
 # A link has no extended ack: the control shows that the flag is the reason.
-case_offload_is_refused()
-{
+case_offload_is_refused() {
 	local sim
 
 	add_netdevsim
@@ -210,8 +202,7 @@ case_offload_is_refused()
 }
 
 # An update that the driver rejects changes nothing.
-case_update_fails()
-{
+case_update_fails() {
 	local sim accept
 
 	add_driver

@@ -12,8 +12,7 @@ ROUNDS=10000
 unreclaimable() { awk '$1 == "SUnreclaim:" { print $2 }' /proc/meminfo; }
 
 # toggles REQUEST...: the growth in the rounds after the first ones
-toggles()
-{
+toggles() {
 	local before
 
 	expect "the first rounds" ok "$(agent toggle $((ROUNDS / 10)) "$@")"
@@ -29,8 +28,7 @@ toggles()
 # finds smaller leaks.
 not_grown() { [ $(($(unreclaimable) - $1)) -lt 400 ]; }
 
-case_toggle_xdp_native()
-{
+case_toggle_xdp_native() {
 	add_pair eth0
 	load_two xdp
 	toggles xdp eth0 "$pins/entry" drv,hold
@@ -40,8 +38,7 @@ case_toggle_xdp_native()
 	kill_loader
 }
 
-case_toggle_xdp_generic()
-{
+case_toggle_xdp_generic() {
 	add_pair eth0
 	load_two xdp
 	toggles xdp eth0 "$pins/entry" skb,hold
@@ -51,8 +48,7 @@ case_toggle_xdp_generic()
 	kill_loader
 }
 
-case_toggle_tc()
-{
+case_toggle_tc() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	load_two ingress
@@ -64,8 +60,7 @@ case_toggle_tc()
 }
 
 # One program on a thousand devices is held until the last one is detached.
-case_thousand_devices()
-{
+case_thousand_devices() {
 	local i
 
 	for i in $(seq 1000); do

@@ -13,8 +13,7 @@
 inside() { nsenter --net=/run/netns/inside "$@"; }
 
 # Adds devices to a network namespace, whose end is one of the detach paths
-add_devices()
-{
+add_devices() {
 	ip netns add inside
 	if [ "$1" = bond ]; then
 		dev=bond7
@@ -34,8 +33,7 @@ add_devices()
 remove_devices() { ip netns del inside 2>/dev/null || :; }
 
 # The loader exits and the pins are removed: only the attachment's holds remain.
-only_the_hold_is_left()
-{
+only_the_hold_is_left() {
 	rm "$pins"/{entry,other}
 	kill_loader
 	stays_full "$entry" 1
@@ -44,15 +42,13 @@ only_the_hold_is_left()
 }
 
 # set_xdp PROGRAM FLAGS [EXPECTED]: must succeed
-set_xdp()
-{
+set_xdp() {
 	# it may warn that an array was cleared
 	says_error ok in inside xdp "$dev" "$@"
 }
 
 # xdp_out WAY MODE: detach "entry
-xdp_out()
-{
+xdp_out() {
 	local mode=$2
 
 	case $1 in
@@ -70,8 +66,7 @@ xdp_out()
 }
 
 # xdp KIND MODE: all detach paths
-xdp()
-{
+xdp() {
 	local way dev
 
 	defer remove_devices
@@ -112,15 +107,13 @@ case_xdp_bond() { xdp bond drv; }
 case_xdp_bond_generic() { xdp bond skb; }
 
 # filter VERB PROGRAM [hold-maps]
-filter()
-{
+filter() {
 	inside tc filter "$1" "${where[@]}" prio 3 handle 7 bpf da \
 		pinned "$pins/$2" "${@:3}"
 }
 
 # tc_out WAY: detach the filter with "entry
-tc_out()
-{
+tc_out() {
 	case $1 in
 	by_handle) inside tc filter del "${where[@]}" prio 3 handle 7 bpf ;;
 	by_priority) inside tc filter del "${where[@]}" prio 3 ;;
@@ -139,8 +132,7 @@ tc_out()
 }
 
 # tc_kind QDISC_OPTION WHERE...: all detach paths
-tc_kind()
-{
+tc_kind() {
 	local block=$1 where=("${@:2}") way dev
 
 	defer remove_devices

@@ -8,8 +8,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
-add_devices()
-{
+add_devices() {
 	case $where in
 	tcx*) add_pair eth0 ;;
 	*) add_netkit eth0 ;;
@@ -22,15 +21,13 @@ is_list() { ask hook list "$where" eth0 && [ "$answer" = "$*" ]; }
 
 # attach PROGRAM FLAGS [OTHER]; link_hook also pins the link as PROGRAM_link
 attach_hook() { says ok hook attach "$where" eth0 "$pins/$1" "$2" "${@:3}"; }
-link_hook()
-{
+link_hook() {
 	says ok hook link "$where" eth0 "$pins/$1" "$2" "$pins/$1_link" "${@:3}"
 }
 
 # shows DEV FLAGS PROGRAM: must be the info of the link. A netkit device has the
 # programs of both ends; those of the peer are shown with the peer.
-shows()
-{
+shows() {
 	local dev=$1
 
 	[ "$where,$1" != netkit_peer,eth0 ] || dev=peer0
@@ -38,8 +35,7 @@ shows()
 }
 
 # link_ways_out WHERE: all detach paths of a held link
-link_ways_out()
-{
+link_ways_out() {
 	local where=$1 way
 
 	load_two ingress
@@ -97,8 +93,7 @@ case_netkit_peer_link() { link_ways_out netkit_peer; }
 
 # ways_out WHERE: the same without a link. An attached program cannot be
 # attached again, so the flag only changes with a replacement.
-ways_out()
-{
+ways_out() {
 	local where=$1 way
 
 	load_two ingress
@@ -153,8 +148,7 @@ case_netkit_peer() { ways_out netkit_peer; }
 
 # A hold stays with its program when others are added before or after it or
 # removed, and is dropped with it.
-case_order()
-{
+case_order() {
 	local where=tcx_ingress name
 
 	add_pair eth0
@@ -195,8 +189,7 @@ case_order()
 }
 
 # A qdisc keeps the list after the device's programs are detached.
-case_with_a_qdisc()
-{
+case_with_a_qdisc() {
 	local where=tcx_ingress
 
 	ip netns add inside
@@ -220,8 +213,7 @@ case_with_a_qdisc()
 
 # The control is the same without the flag: tail calls miss after the loader has
 # exited.
-only_a_pin_is_left()
-{
+only_a_pin_is_left() {
 	local where=$1 flag
 
 	add_devices
@@ -257,8 +249,7 @@ case_netkit_peer_pin() { only_a_pin_is_left netkit_peer; }
 
 # @check um
 # Attach as bpftool does, without a link and without a pin
-case_bpftool_attaches()
-{
+case_bpftool_attaches() {
 	local where flag
 
 	add_pair eth0
@@ -287,8 +278,7 @@ case_bpftool_attaches()
 }
 
 # The old program holds the array that both use until the new one does.
-case_update_keeps_tail_calls()
-{
+case_update_keeps_tail_calls() {
 	local where=tcx_ingress
 
 	add_pair eth0
@@ -308,8 +298,7 @@ case_update_keeps_tail_calls()
 }
 
 # An array that is bound while the program is attached is held at once.
-case_bound_later()
-{
+case_bound_later() {
 	local where=tcx_ingress second
 
 	add_pair eth0
@@ -329,8 +318,7 @@ case_bound_later()
 }
 
 # A rejected request holds nothing.
-case_refused()
-{
+case_refused() {
 	local where=tcx_ingress flags
 
 	add_pair eth0

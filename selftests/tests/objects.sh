@@ -10,9 +10,9 @@
 tools() { PATH=$top/build/tools/$1:$PATH; }
 
 # load WHERE DEV OBJECT [OPTION]...
-load()
-{
-	local where=$1 dev=$2 file=$objs/$3; shift 3
+load() {
+	local where=$1 dev=$2 file=$objs/$3
+	shift 3
 
 	case $where in
 	xdp*)
@@ -26,16 +26,16 @@ load()
 	esac
 }
 
-hit() { case $1 in xdp*) echo 2 ;; *) echo 0 ;; esac; }
-missed() { case $1 in xdp*) echo 1 ;; *) echo 2 ;; esac; }
+hit() { case $1 in xdp*) echo 2 ;; *) echo 0 ;; esac }
+missed() { case $1 in xdp*) echo 1 ;; *) echo 2 ;; esac }
 
 answers() { ask ids verdict "$1" && [ "$answer" = "$2" ]; }
 
 # dies_and_lives SLOTS OBJECT [OPTION]...: at XDP and tc, after the loader has
 # exited, its tail calls miss without hold-maps and hit with it
-dies_and_lives()
-{
-	local slots=$1 where prog; shift
+dies_and_lives() {
+	local slots=$1 where prog
+	shift
 
 	add_pair eth0
 	for where in xdpdrv ingress; do
@@ -57,9 +57,9 @@ dies_and_lives()
 }
 
 # fails TEXT OBJECT [OPTION]...: to attach it at XDP and tc fails with TEXT
-fails()
-{
-	local text=$1 where; shift
+fails() {
+	local text=$1 where
+	shift
 
 	add_pair eth0
 	for where in xdpdrv ingress; do
@@ -73,8 +73,7 @@ case_jump_table() { dies_and_lives 2 table.bpf.o program jump; }
 case_chain_of_three() { dies_and_lives 3 chain.bpf.o program entry; }
 case_legacy() { dies_and_lives 2 legacy.bpf.o; }
 
-case_built_in_legacy()
-{
+case_built_in_legacy() {
 	tools patched-nolibbpf
 	dies_and_lives 2 legacy.bpf.o
 }
@@ -83,16 +82,14 @@ case_built_in_legacy()
 # which programs are in an array, so it loads all or only the chosen one.
 case_several_own() { fails unverifiable several.bpf.o program uses_own; }
 
-case_several_none_says_so()
-{
+case_several_none_says_so() {
 	add_pair eth0
 	load xdpdrv eth0 several.bpf.o 2>/tmp/said
 	grep "loaded only the program to attach" /tmp/said
 	detach xdpdrv eth0
 }
 
-case_several_none()
-{
+case_several_none() {
 	add_pair eth0
 	for option in '' hold-maps; do
 		# shellcheck disable=SC2086 # none or one
@@ -104,8 +101,7 @@ case_several_none()
 }
 
 # Another source file has a static function with the name of a program.
-case_linked_shadow()
-{
+case_linked_shadow() {
 	local kind
 
 	for kind in bpf tc.bpf; do
@@ -117,15 +113,17 @@ case_linked_shadow()
 }
 
 # The section has several programs. The base tool takes the first.
-case_section_of_several()
-{
+case_section_of_several() {
 	add_pair eth0
 	expect_text "another unverifiable" \
 		load xdpdrv eth0 plain.bpf.o section xdp
 	expect_text "another unverifiable" \
 		load ingress eth0 plain.bpf.o section tc
 	ids none
-	(tools base; load xdpdrv eth0 plain.bpf.o section xdp)
+	(
+		tools base
+		load xdpdrv eth0 plain.bpf.o section xdp
+	)
 	present "name another" ip link show dev eth0
 	detach xdpdrv eth0
 }
@@ -137,15 +135,13 @@ case_both() { fails "Move all maps to section" both.bpf.o; }
 case_legacy_program() { fails 'use "section NAME"' legacy.bpf.o program entry; }
 case_no_object() { fails "No such file" absent.bpf.o; }
 
-case_built_in_values()
-{
+case_built_in_values() {
 	tools patched-nolibbpf
 	fails "Build iproute2 with libbpf" plain.bpf.o
 }
 
 # It does not mention libbpf if the name of the section is wrong either.
-case_built_in_no_section()
-{
+case_built_in_no_section() {
 	tools patched-nolibbpf
 	add_pair eth0
 	load xdpdrv eth0 chain.bpf.o section no 2>/tmp/said &&
@@ -154,15 +150,13 @@ case_built_in_no_section()
 	absent libbpf cat /tmp/said
 }
 
-case_built_in_constants()
-{
+case_built_in_constants() {
 	tools patched-nolibbpf
 	fails "Loading section '.rodata' requires libbpf" constants.bpf.o
 }
 
 # The base tool does not print the verifier log.
-case_built_in_says_why()
-{
+case_built_in_says_why() {
 	tools patched-nolibbpf
 	fails "unreachable insn" rejected.bpf.o
 	tools base-nolibbpf
@@ -172,16 +166,14 @@ case_built_in_says_why()
 	absent "unreachable insn" cat /tmp/said
 }
 
-case_built_in_both()
-{
+case_built_in_both() {
 	tools patched-nolibbpf
 	fails "Build iproute2 with libbpf" both.bpf.o
 }
 
 # Other programs open the array by its pin and find what the object puts into
 # it. The base tools do not load such an object.
-case_entered_for_others()
-{
+case_entered_for_others() {
 	local where
 
 	add_pair eth0
@@ -192,7 +184,10 @@ case_entered_for_others()
 		grep -A1 '^key: 05 00 00 00' /tmp/slots
 		detach "$where" eth0
 		rm -rf "$pins"/{ip,tc,xdp}
-		! (tools base; load "$where" eth0 doors.bpf.o program front) ||
+		! (
+			tools base
+			load "$where" eth0 doors.bpf.o program front
+		) ||
 			fail "the base tools load it"
 		rm -rf "$pins"/{ip,tc,xdp}
 	done
@@ -200,20 +195,21 @@ case_entered_for_others()
 
 no_later() { ! bpftool map show name later; }
 
-update_later()
-{
+update_later() {
 	bpftool map update name later key 1 0 0 0 \
 		value pinned "$pins/p/verdict_hit"
 }
 
 # The entry program is in the section 'prog'. A program that bpftool loads from
 # SEC("xdp") can be put into its array. With the base tool it cannot.
-case_updated_later()
-{
+case_updated_later() {
 	add_pair eth0
 	defer rm -rf "$pins/p"
 	bpftool prog loadall "$objs/table.bpf.o" "$pins/p" type xdp
-	(tools base; load xdpdrv eth0 plain.bpf.o)
+	(
+		tools base
+		load xdpdrv eth0 plain.bpf.o
+	)
 	expect_text "such as the expected attach type" update_later
 	detach xdpdrv eth0
 	until_true "the first array is gone" no_later
@@ -225,8 +221,7 @@ case_updated_later()
 
 # The same for a program that bpftool loads from SEC("tc"). The base tc also
 # loads it from sections that libbpf does not know, except "tcx/ingress".
-case_updated_later_tc()
-{
+case_updated_later_tc() {
 	local section
 
 	add_pair eth0
@@ -241,7 +236,10 @@ case_updated_later_tc()
 		detach ingress eth0
 		until_true "the array is gone" no_later
 	done
-	(tools base; load ingress eth0 sections.bpf.o section tcx/ingress)
+	(
+		tools base
+		load ingress eth0 sections.bpf.o section tcx/ingress
+	)
 	expect_text "such as the expected attach type" update_later
 	detach ingress eth0
 	rm -rf "$pins/p"
@@ -249,8 +247,7 @@ case_updated_later_tc()
 
 # edit_elf OBJECT NEW CODE: CODE changes the file in data. Its section headers
 # are at shoff, that of .symtab at symtab.
-edit_elf()
-{
+edit_elf() {
 	python3 - "$objs/$1" "/tmp/$2" "$3" <<-'END'
 		import struct, sys
 		data = bytearray(open(sys.argv[1], 'rb').read())
@@ -264,21 +261,22 @@ edit_elf()
 }
 
 # Section headers that are not aligned, which the base tools accept
-case_unaligned()
-{
+case_unaligned() {
 	edit_elf calls.bpf.o unaligned.bpf.o \
 		'data[shoff:shoff] = bytes(1); struct.pack_into("<Q", data, 40, shoff + 1)'
 	objs=/tmp
 	add_pair eth0
-	(tools base; load xdpdrv eth0 unaligned.bpf.o)
+	(
+		tools base
+		load xdpdrv eth0 unaligned.bpf.o
+	)
 	detach xdpdrv eth0
 	load xdpdrv eth0 unaligned.bpf.o
 	detach xdpdrv eth0
 }
 
 # Symbols of size zero, which make the base tools divide by zero
-case_entry_size()
-{
+case_entry_size() {
 	local build status
 
 	edit_elf calls.bpf.o entsize.bpf.o \
@@ -287,14 +285,16 @@ case_entry_size()
 	add_pair eth0
 	for build in base:136 base-nolibbpf:136 patched:1 patched-nolibbpf:1; do
 		status=0
-		(tools "${build%:*}"; load xdpdrv eth0 entsize.bpf.o) || status=$?
+		(
+			tools "${build%:*}"
+			load xdpdrv eth0 entsize.bpf.o
+		) || status=$?
 		expect "the status of ${build%:*}" "${build#*:}" "$((status == 136 ? 136 : status > 0))"
 	done
 }
 
 # what_loads TOOLS: the objects that TOOLS load, without hold-maps
-what_loads()
-{
+what_loads() {
 	local where object
 
 	tools "$1"
@@ -321,8 +321,7 @@ what_loads()
 
 # nothing_lost BASE PATCHED WANTED...: the base tools load WANTED, and so do the
 # patched ones
-nothing_lost()
-{
+nothing_lost() {
 	local stock patched lost
 
 	add_pair eth0
@@ -338,8 +337,7 @@ nothing_lost()
 # iproute2's examples print to the trace.
 # @all patched
 # @needs tracing
-case_nothing_lost()
-{
+case_nothing_lost() {
 	nothing_lost base patched plain:xdpdrv plain:ingress \
 		calls:xdpdrv calls:ingress \
 		example_bpf_graft:classifier \
@@ -348,8 +346,7 @@ case_nothing_lost()
 
 # @all patched
 # @needs tracing
-case_nothing_lost_built_in()
-{
+case_nothing_lost_built_in() {
 	nothing_lost base-nolibbpf patched-nolibbpf \
 		legacy:xdpdrv legacy:ingress \
 		example_legacy_bpf_cyclic:classifier \
@@ -359,8 +356,7 @@ case_nothing_lost_built_in()
 		example_legacy_bpf_tailcall:classifier
 }
 
-case_ten_devices()
-{
+case_ten_devices() {
 	local i
 
 	for i in {0..9}; do

@@ -8,23 +8,20 @@
 page=$top/build/src/linux-patched/Documentation/bpf/map_prog_array.rst
 
 # The first C program of the page
-program()
-{
+program() {
 	awk '/^\.\. code-block:: c$/ { on = 1; next }
 	     on && /^[^ ]/ { exit }
 	     on { sub(/^    /, ""); print }' "$page"
 }
 
 # build OBJECT: from standard input
-build()
-{
+build() {
 	clang -O2 -g -Wall -target bpf -I"$top/build/libbpf/patched/usr/include" \
 		-idirafter "/usr/include/$(gcc -print-multiarch)" -x c -c - -o "$1"
 }
 
 # Builds the two objects of the page in the folder that its commands use
-build_objects()
-{
+build_objects() {
 	cd /tmp
 	defer rm -f /tmp/x.o /tmp/tc.o
 	program | build x.o
@@ -34,8 +31,7 @@ build_objects()
 }
 
 # on_page COMMAND: the page must have COMMAND; run it
-on_page()
-{
+on_page() {
 	local words
 
 	grep -qxF "    # $1" "$page" || fail "the page lacks: $1"
@@ -44,15 +40,13 @@ on_page()
 }
 
 # returns WHERE CODE: what the attached program returns for a frame
-returns()
-{
+returns() {
 	settle
 	expect "what the program at $1 returns" "$2" \
 		"$(verdict "$(prog_id "$1" eth0)")"
 }
 
-case_xdp()
-{
+case_xdp() {
 	add_pair eth0
 	build_objects
 	on_page "ip link set dev eth0 xdp obj x.o program entry"
@@ -63,8 +57,7 @@ case_xdp()
 	detach xdp eth0
 }
 
-case_tc()
-{
+case_tc() {
 	add_pair eth0
 	build_objects
 	on_page "tc qdisc add dev eth0 clsact"
@@ -78,8 +71,7 @@ case_tc()
 }
 
 # The page has only the commands above.
-case_no_other_command()
-{
+case_no_other_command() {
 	expect "commands of the page" 4 "$(grep -c '^    # ' "$page")"
 }
 

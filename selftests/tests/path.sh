@@ -92,21 +92,18 @@ kernel/bpf/syscall.o	bpf_tracing_link_show_fdinfo
 differences() { python3 "$top/selftests/lib/functions.py" "$@"; }
 
 # verdicts FILE: the output of functions.py, without the suffixes of clones
-verdicts()
-{
+verdicts() {
 	sed -E 's/\.(constprop|isra|part|cold)(\.[0-9]+)?//g; s/#[0-9]+$//' "$1"
 }
 
 # each LIST: the lines "object function" of a list above
-each()
-{
+each() {
 	awk '!/^#/ { for (i = 2; i <= NF; i++) print $1, $i }' <<<"$1" | sort -u
 }
 
 # compile KERNEL SOURCE OBJECT [FILE [OPTION...]]: compile FILE into OBJECT in
 # the same way as SOURCE of that kernel. Nothing else is written.
-compile()
-(
+compile() (
 	local kernel=$1 source=$2 to=$3 file=${4:-../$2} command
 
 	set +x # the commands are long
@@ -121,8 +118,7 @@ compile()
 )
 
 # planted SOURCE EXPRESSION: what differs after sed changed SOURCE
-planted()
-{
+planted() {
 	local source=$1 name file=$kernels/patched/source/$1
 
 	name=$(basename "$source" .c)
@@ -140,8 +136,7 @@ planted()
 }
 
 # A constant, a condition, the target of a call, an offset in a structure
-case_planted_changes_are_seen()
-{
+case_planted_changes_are_seen() {
 	expect "a constant in the tail call of the JIT" \
 		"changed bpf_jit_comp.o do_jit" \
 		"$(planted arch/x86/net/bpf_jit_comp.c \
@@ -155,21 +150,18 @@ case_planted_changes_are_seen()
 		"$(planted drivers/net/veth.c \
 			'/\*veth_xdp_rcv_one\(/,/^}/s/xdp_return_frame\(/xdp_return_frame_rx_napi(/')"
 	[[ $(planted net/sched/cls_bpf.c \
-		's/^struct cls_bpf_prog \{$/& struct bpf_prog *first;/') == \
-		*"changed cls_bpf.o cls_bpf_classify"* ]] ||
+		's/^struct cls_bpf_prog \{$/& struct bpf_prog *first;/') == *"changed cls_bpf.o cls_bpf_classify"* ]] ||
 		fail "the moved member of struct cls_bpf_prog was not found"
 }
 
 # Compares both kernels once for all cases
-compare_kernels()
-{
+compare_kernels() {
 	[ ! -e "$work/functions" ] || return 0
 	differences "$kernels/base/" "$kernels/patched/" >"$work/functions.new"
 	mv "$work/functions.new" "$work/functions"
 }
 
-case_nothing_else_differs()
-{
+case_nothing_else_differs() {
 	compare_kernels
 	figure "$(wc -l <"$work/functions") functions compared"
 	verdicts "$work/functions" | awk '$1 !~ /^(same|moved)$/ { print $2, $3 }' |
@@ -182,8 +174,7 @@ case_nothing_else_differs()
 		"$(each "$may_differ" | comm -23 "$work/differ" -)"
 }
 
-case_the_packet_path_is_the_same()
-{
+case_the_packet_path_is_the_same() {
 	local object function
 
 	compare_kernels
@@ -199,8 +190,7 @@ case_the_packet_path_is_the_same()
 
 # checksums KERNEL OBJECT: "CHECKSUM OBJECT FUNCTION" for each function, as
 # calculated by the kernel's tool for live patches
-checksums()
-{
+checksums() {
 	local object=$work/object.o section=.discard.sym_checksum
 
 	cp "$kernels/$1/$2" "$object"
@@ -214,8 +204,7 @@ checksums()
 }
 
 # Another tool, which reviewers trust, finds the same.
-case_objtool_agrees()
-{
+case_objtool_agrees() {
 	local kernel object
 
 	each "$path" >"$work/path"
@@ -240,8 +229,7 @@ case_objtool_agrees()
 }
 
 # It generates the code of tail calls.
-case_the_jit_is_the_same()
-{
+case_the_jit_is_the_same() {
 	compare_kernels
 	grep -x 'same arch/x86/net/bpf_jit_comp.o do_jit' "$work/functions"
 	expect "what differs in the JIT" "" \
@@ -250,8 +238,7 @@ case_the_jit_is_the_same()
 }
 
 # These kernels lack it (BPF_JIT_ALWAYS_ON), so it is compiled here.
-case_the_interpreter_is_the_same()
-{
+case_the_interpreter_is_the_same() {
 	local kernel
 
 	compare_kernels
@@ -276,8 +263,7 @@ case_the_interpreter_is_the_same()
 layout() { pahole -F btf,dwarf "${@:2}" "$1" 2>"$work/pahole"; }
 
 # structures FILE: print each structure as one line
-structures()
-{
+structures() {
 	layout "$1" | awk '
 		/^(struct|union) [^ ]+ \{$/ { text = name = $1 " " $2; next }
 		/^}/ { print text "\t" $0; text = ""; next }
@@ -285,8 +271,7 @@ structures()
 }
 
 # members FILE STRUCT: print offset, size and declaration of each
-members()
-{
+members() {
 	layout "$1" -C "$2" |
 		sed -nE 's#^\t([^\t].*[^ \t])[ \t]*/\* +([0-9]+)(:[ 0-9]+)? +([0-9]+) \*/$#\2 \4 \1\3#p' |
 		awk '{ $1 = $1 } $3 == "};" { $3 = "anonymous " ++n } { print }' |
@@ -294,8 +279,7 @@ members()
 }
 
 # first_moved BASE PATCHED STRUCT: the first member with another offset or size
-first_moved()
-{
+first_moved() {
 	members "$1" "$3" >"$work/before"
 	members "$2" "$3" >"$work/after"
 	awk 'NR == FNR { there[$0]; next }
@@ -303,16 +287,14 @@ first_moved()
 		"$work/after" "$work/before"
 }
 
-case_a_planted_member_is_seen()
-{
+case_a_planted_member_is_seen() {
 	planted net/sched/cls_bpf.c \
 		's/^struct cls_bpf_prog \{$/& struct bpf_prog *first;/'
 	expect "the first member that moved" "struct bpf_prog * filter;" \
 		"$(first_moved "$work"/{plain,planted}/cls_bpf.o cls_bpf_prog)"
 }
 
-case_no_other_structure_differs()
-{
+case_no_other_structure_differs() {
 	structures "$kernels/base/vmlinux" >"$work/before"
 	structures "$kernels/patched/vmlinux" >"$work/after"
 	expect "the structures that differ" \
@@ -323,8 +305,7 @@ case_no_other_structure_differs()
 
 # The packet path of tcx and netkit reads the start of the list, which grows at
 # its end. The list of tcx stays in the same slab.
-case_lists_grow_at_their_end()
-{
+case_lists_grow_at_their_end() {
 	local size
 
 	expect "what moved in struct bpf_mprog_bundle" "" \
@@ -338,8 +319,7 @@ case_lists_grow_at_their_end()
 }
 
 # sizes STRUCT: in both kernels
-sizes()
-{
+sizes() {
 	local kernel
 
 	for kernel in base patched; do
@@ -350,8 +330,7 @@ sizes()
 
 # New members fill holes: no member moves, and no structure that exists for each
 # attachment, device or program grows.
-case_structures_do_not_grow()
-{
+case_structures_do_not_grow() {
 	local struct size
 
 	for struct in bpf_prog bpf_prog_aux bpf_xdp_entity cls_bpf_prog net_device; do

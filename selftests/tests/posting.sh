@@ -10,8 +10,7 @@
 poster='A Reviewer <reviewer@example.org>'
 out=$top/build/posting
 
-posting()
-{
+posting() {
 	env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
 		make -C "$top" posting POSTER="$1"
 }
@@ -23,8 +22,7 @@ patches_of() { find "$top/$1" -maxdepth 1 -name '[0-9]*.patch'; }
 
 # thread DIR FOLDER: a mail for each patch of FOLDER, all of which answer the
 # cover letter
-thread()
-{
+thread() {
 	local dir=$out/$1 mail id subject
 
 	id=$(header "$dir"/0000-*.patch message-id)
@@ -44,8 +42,7 @@ thread()
 	done
 }
 
-case_mails()
-{
+case_mails() {
 	local keep kernel
 
 	keep=$(mktemp -d "$top/build/posting-test.XXXXXX")
@@ -73,8 +70,7 @@ case_mails()
 	fi
 }
 
-case_bad_poster()
-{
+case_bad_poster() {
 	expect_text "POSTER='nobody' is not a 'Name <address>'." posting nobody
 }
 

@@ -10,8 +10,7 @@
 NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 # Everybody can open the pins, so only the attach is checked.
-load_for_all()
-{
+load_for_all() {
 	local mode
 
 	load_two "$1"
@@ -21,8 +20,7 @@ load_for_all()
 	chmod 666 "$pins"/{entry,other}
 }
 
-case_xdp()
-{
+case_xdp() {
 	add_pair eth0
 	load_for_all xdp
 	says ok xdp eth0 "$pins/entry" drv,hold
@@ -40,8 +38,7 @@ case_xdp()
 	kill_loader
 }
 
-case_tc()
-{
+case_tc() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	load_for_all ingress
@@ -59,8 +56,7 @@ case_tc()
 
 # A user who is root in namespaces of his own attaches there, with and without
 # the flag. When he exits, his holds are dropped.
-case_user_namespace()
-{
+case_user_namespace() {
 	local fd owner
 
 	load_for_all xdp

@@ -15,8 +15,7 @@ um*) DEVICES=${DEVICES:-2000} ;;
 esac
 
 # at_once REQUEST...: run each in a process of its own; all must succeed
-at_once()
-{
+at_once() {
 	local request pid pids=() answers
 
 	answers=$(mktemp -d)
@@ -34,8 +33,7 @@ at_once()
 }
 
 # Arrays that are bound meanwhile are cleared whenever there is no hold.
-case_four_ways_at_once()
-{
+case_four_ways_at_once() {
 	add_pair eth0
 	add_pair eth1
 	add_pair eth2
@@ -58,8 +56,7 @@ inside() { nsenter --net=/run/netns/inside "$@"; }
 
 # Their arrays lose their last user reference in a work of the kernel, which
 # unregisters all devices.
-case_devices_end_at_once()
-{
+case_devices_end_at_once() {
 	ip netns add inside
 	defer eval "ip netns del inside 2>/dev/null || :"
 	seq "$DEVICES" | sed 's/.*/link add dummy& type dummy/' |

@@ -8,8 +8,7 @@
 # The table of the demonstration, from standard input
 table() { sed -n '/^ *attached  /,/^ *$/s/^ *//p'; }
 
-case_table()
-{
+case_table() {
 	local recorded
 
 	recorded=$(table <"$top/docs/demo.txt")
@@ -18,8 +17,7 @@ case_table()
 }
 
 # A recording, without the parts that differ in each run
-unnumbered()
-{
+unnumbered() {
 	sed -E 's/\x1b\[[0-9;]*m//g; s/ +$//
 		s/^(  key: .* value: ).*/\1N/
 		s/\b(tag|load_time|created_by_uid) [0-9a-f]+/\1 N/g
@@ -30,8 +28,7 @@ unnumbered()
 # The recording matches the output of the demonstration.
 # @all patched
 # @needs jit
-case_recording()
-{
+case_recording() {
 	local now
 
 	now=$("$top/selftests/demo/guest")
@@ -45,8 +42,7 @@ drawn() { grep -oE '<title>[^<]*|class="[^"]*"|>[^<>]+</text>' "$1"; }
 # The picture matches its source.
 # @all host
 # @build deps-pictures
-case_picture()
-{
+case_picture() {
 	local picture=$top/docs/who-holds.svg work
 
 	work=$(mktemp -d)

@@ -8,8 +8,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 
 # A held program at WHERE, which is also pinned; the loader has exited.
-held_and_pinned()
-{
+held_and_pinned() {
 	local where=$1
 
 	add_pair eth0
@@ -21,16 +20,14 @@ held_and_pinned()
 	tail_calls_hit "$where" eth0
 }
 
-still_held()
-{
+still_held() {
 	settle
 	tail_calls_hit "$1" eth0
 	present hold-maps show "$1" eth0
 	rm "$pins/entry"
 }
 
-case_xdp_unknown_bits()
-{
+case_xdp_unknown_bits() {
 	held_and_pinned xdpdrv
 	says EINVAL xdp eth0 "$pins/entry" unknown,drv
 	says EINVAL xdp eth0 "$pins/entry" \
@@ -41,8 +38,7 @@ case_xdp_unknown_bits()
 	still_held xdpdrv
 }
 
-case_xdp_another_program_expected()
-{
+case_xdp_another_program_expected() {
 	local reason='EEXIST Active program does not match expected'
 
 	held_and_pinned xdpdrv
@@ -60,8 +56,7 @@ case_xdp_another_program_expected()
 }
 
 # Callers pass the same flags to attach and to detach.
-case_xdp_detach_ignores_flag()
-{
+case_xdp_detach_ignores_flag() {
 	held_and_pinned xdpdrv
 	says ok xdp eth0 none drv,hold
 	says ok xdp eth0 none hw,hold
@@ -69,8 +64,7 @@ case_xdp_detach_ignores_flag()
 	rm "$pins/entry"
 }
 
-case_tc_unknown_bits()
-{
+case_tc_unknown_bits() {
 	held_and_pinned ingress
 	says EINVAL tc eth0 "$pins/entry" unknown,direct
 	says EINVAL tc eth0 "$pins/entry" \
@@ -83,8 +77,7 @@ case_tc_unknown_bits()
 	rm "$pins/entry"
 }
 
-case_tc_classic()
-{
+case_tc_classic() {
 	held_and_pinned ingress
 	says "EINVAL Classic BPF has no maps to hold" \
 		tc eth0 classic hold

@@ -9,16 +9,19 @@
 # tools NAME: use ip and tc of build/tools/NAME
 tools() { PATH=$top/build/tools/$1:$PATH; }
 
-xdp_set() { local version=$1; shift; ip "$@" obj "$objs/$kind$version.bpf.o"; }
-tc_filter()
-{
-	local version=$1; shift
+xdp_set() {
+	local version=$1
+	shift
+	ip "$@" obj "$objs/$kind$version.bpf.o"
+}
+tc_filter() {
+	local version=$1
+	shift
 
 	tc filter "$@" bpf da obj "$objs/$kind$version.tc.bpf.o"
 }
 
-pins_are()
-{
+pins_are() {
 	local found
 
 	found=$(find "$pins" -name jmp)
@@ -29,17 +32,16 @@ remove_pins() { rm -rf "$pins"/{ip,tc,xdp}; }
 
 # refused TEXT VERDICT COMMAND...: must fail with TEXT; the attached program
 # keeps working
-refused()
-{
-	local text=$1 wanted=$2; shift 2
+refused() {
+	local text=$1 wanted=$2
+	shift 2
 
 	expect_text "$text" "$@"
 	[ -z "$wanted" ] ||
 		expect "the verdict" "$wanted" "$(verdict "$(prog_id "$where" eth0)")"
 }
 
-refused_xdp()
-{
+refused_xdp() {
 	local where=xdpdrv
 
 	add_pair eth0
@@ -67,8 +69,7 @@ refused_xdp()
 	remove_pins
 }
 
-refused_tc()
-{
+refused_tc() {
 	local where=ingress at=(dev eth0 ingress prio 1 handle 1)
 
 	add_pair eth0
@@ -94,21 +95,18 @@ case_tc() { kind=pinned_ refused_tc; }
 case_xdp_legacy() { kind=pinned_legacy_ refused_xdp; }
 case_tc_legacy() { kind=pinned_legacy_ refused_tc; }
 
-case_xdp_built_in()
-{
+case_xdp_built_in() {
 	tools patched-nolibbpf
 	kind=pinned_legacy_ refused_xdp
 }
 
-case_tc_built_in()
-{
+case_tc_built_in() {
 	tools patched-nolibbpf
 	kind=pinned_legacy_ refused_tc
 }
 
 # The array of an XDP program rejects others, and the message says why.
-case_says_what_differs()
-{
+case_says_what_differs() {
 	local where=xdpdrv kind=pinned_
 
 	add_pair eth0
@@ -124,8 +122,7 @@ case_says_what_differs()
 }
 
 # Each action on the line is a request: the result of the first one stays.
-case_actions()
-{
+case_actions() {
 	local file=$objs/pinned_old.tc.bpf.o
 
 	defer remove_pins
@@ -139,8 +136,7 @@ case_actions()
 }
 
 # The array and its pin are not created.
-case_new_pin_left_out()
-{
+case_new_pin_left_out() {
 	add_pair eth0
 	ip link set dev eth0 xdpdrv obj "$objs/pinned_beside.bpf.o" \
 		program front 2>/tmp/said
@@ -150,8 +146,7 @@ case_new_pin_left_out()
 }
 
 # Two commands that create the same pin share the map.
-case_pinned_at_once()
-{
+case_pinned_at_once() {
 	local i other kind=pinned_
 
 	add_pair eth0
@@ -170,8 +165,7 @@ case_pinned_at_once()
 
 # The base tools: the attached program jumps to the programs of the rejected
 # command, and the pin of one that never ran stays.
-case_stock_built_in()
-{
+case_stock_built_in() {
 	local where=xdpdrv kind=pinned_legacy_
 
 	tools base-nolibbpf

@@ -7,8 +7,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 
 # on_two WHERE: two attachments hold the arrays until the last one ends
-on_two()
-{
+on_two() {
 	local where=$1
 
 	add_pair eth0
@@ -41,8 +40,7 @@ case_tc_ingress_two_devices() { on_two ingress; }
 case_tc_egress_two_devices() { on_two egress; }
 
 # One program has a held and an unheld attachment: the held one counts.
-case_held_and_unheld()
-{
+case_held_and_unheld() {
 	add_pair eth0
 	add_pair eth1
 	defer rm -f "$pins/entry"
@@ -62,8 +60,7 @@ case_held_and_unheld()
 
 # The reference cycle that blocked the RFC of 2023: a program in an array that
 # it uses itself. All of it is freed when the attachment ends.
-program_in_its_own_array()
-{
+program_in_its_own_array() {
 	local where=$1
 
 	object_for[xdpdrv]=$objs/self.bpf.o

@@ -24,8 +24,7 @@ object_for=(
 )
 
 # The link on eth4, which is only pinned; an update keeps its hold.
-attach_link()
-{
+attach_link() {
 	start_loader xdp -b -p "$pins/entry" --
 	if [ -e "$pins/link" ]; then
 		says ok link update "$pins/link" "$pins/entry"
@@ -37,8 +36,7 @@ attach_link()
 }
 
 # program NUMBER: the id of the program that is attached to that device
-program()
-{
+program() {
 	if [ "$1" = 4 ]; then
 		prog_id xdp eth4
 	else
@@ -46,8 +44,7 @@ program()
 	fi
 }
 
-replace()
-{
+replace() {
 	case $1 in
 	0 | 1) ip -force link set dev "eth$1" "${where[$1]}" \
 		obj "${object_for[xdp]}" ${hold:+"$hold"} ;;
@@ -57,8 +54,7 @@ replace()
 }
 
 # Kinds of memory that must not grow, in KiB
-memory()
-{
+memory() {
 	awk '/^(MemAvailable|Slab|SUnreclaim|Percpu):/ { printf "%s ", $2 }' \
 		/proc/meminfo
 }
@@ -67,8 +63,7 @@ objects() { ids | cut -d' ' -f1 | sort | uniq -c | tr -s ' \n' ' '; }
 objects_are() { now=$(objects) && [ "$now" = "$1" ]; }
 
 # Programs at the egress of eth3 see the frames that leave it.
-frames()
-{
+frames() {
 	local dev
 
 	while :; do
@@ -81,8 +76,7 @@ frames()
 
 # add_up: sets entered and missed. ip and tc look for the counters' map in one
 # folder, and libbpf, which loads the link's program, in another one.
-add_up()
-{
+add_up() {
 	local i c
 
 	entered=0 missed=0
@@ -95,8 +89,7 @@ add_up()
 
 # soak SECONDS: sets entered and missed. A slow machine gets as many
 # replacements as it needs for two halves that can be compared.
-soak()
-{
+soak() {
 	local seconds=$1 end i=0 n=0 first='' now old cpu
 
 	for i in 0 1 2 3 4; do
@@ -110,8 +103,12 @@ soak()
 		replace "$i"
 	done
 	for ((cpu = 0; cpu < $(nproc); cpu++)); do
-		(trap - EXIT; set +xe; export -f frames
-			exec taskset -c "$cpu" bash -c frames) &
+		(
+			trap - EXIT
+			set +xe
+			export -f frames
+			exec taskset -c "$cpu" bash -c frames
+		) &
 		defer kill $!
 	done
 
@@ -135,8 +132,7 @@ soak()
 	[ "$entered" -gt $((seconds * 10)) ] || fail "only $entered frames"
 }
 
-case_with_hold_maps()
-{
+case_with_hold_maps() {
 	local hold=hold-maps flags=hold entered=0 missed=0
 
 	soak "$seconds"
@@ -145,8 +141,7 @@ case_with_hold_maps()
 }
 
 # The control
-case_without_hold_maps()
-{
+case_without_hold_maps() {
 	local hold='' flags=none entered=0 missed=0
 
 	soak 20
@@ -155,8 +150,7 @@ case_without_hold_maps()
 
 # The averages of both halves, without the first samples, taken before caches
 # are warm, and an odd last one
-halves()
-{
+halves() {
 	awk -v slack="$SLACK" '
 	{ line[NR] = $0 }
 	END {

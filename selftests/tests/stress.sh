@@ -17,8 +17,7 @@ every=100
 [ "${OPS:-0}" -le 20000 ] || every=400
 
 # run_stress OPERATIONS OPTION...
-run_stress()
-{
+run_stress() {
 	local out
 
 	set +x
@@ -40,8 +39,7 @@ case_without_flag() { run_stress "$short" --no-flag; }
 # the kernel, and takes ten minutes on the debug kernel, so it is left out
 # there.
 # @all um patched
-case_lies_are_found()
-{
+case_lies_are_found() {
 	local lie lies=(hold filter tcx uref prog)
 
 	[ ! -e /proc/sys/net/core/bpf_jit_enable ] || lies+=(freplace)

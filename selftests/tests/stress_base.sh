@@ -11,15 +11,13 @@
 # shellcheck disable=SC2034 # read by run_case
 left_over=allowed
 
-case_kernel_agrees_with_model()
-{
+case_kernel_agrees_with_model() {
 	stress --seed 1 --ops 2500 --no-flag
 }
 
 # The control of the whole test: a kernel without the flag rejects it, even if
 # another error was expected.
-case_flag_is_refused()
-{
+case_flag_is_refused() {
 	expect_text ", saw -22" stress --seed 1 --ops 1000
 }
 

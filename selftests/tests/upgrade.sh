@@ -15,14 +15,12 @@ upgrades=${UPGRADES:-$short}
 
 # The loaders of these objects share the counters of the first one. libbpf looks
 # for them in one folder, ip and tc in another one.
-shared_counters()
-{
+shared_counters() {
 	defer rm -f "$pins/counts" "$pins/tc/globals/counts" "$pins/jmp" \
 		"$pins/jmp_deep"
 }
 
-start_flood()
-{
+start_flood() {
 	local fd
 
 	coproc FLOOD { exec flood peer0; }
@@ -35,8 +33,7 @@ start_flood()
 }
 
 # Both CPUs must have sent, and more frames than there were upgrades
-stop_flood()
-{
+stop_flood() {
 	local cpu sent
 
 	kill -TERM "$flooder"
@@ -50,8 +47,7 @@ stop_flood()
 }
 
 # read_counters WHERE: sets entered and missed
-read_counters()
-{
+read_counters() {
 	local deep_missed seen
 
 	seen=$(counters "$(prog_id "$1" eth0)")
@@ -60,9 +56,9 @@ read_counters()
 }
 
 # upgrade WHERE LOADER...: run all upgrades. Sets entered and missed.
-upgrade()
-{
-	local where=$1 i start=$SECONDS; shift
+upgrade() {
+	local where=$1 i start=$SECONDS
+	shift
 
 	add_pair eth0
 	[[ $where == xdp* ]] || tc qdisc add dev eth0 clsact
@@ -84,8 +80,7 @@ upgrade()
 	detach "$where" eth0
 }
 
-none_missed()
-{
+none_missed() {
 	local entered missed
 
 	enough() { false; }
@@ -95,17 +90,18 @@ none_missed()
 }
 
 # Chance decides whether a frame meets the cleared array of an upgrade.
-some_missed()
-{
+some_missed() {
 	local entered missed upgrades=1000
 
-	enough() { read_counters "$1"; [ "$missed" -gt 0 ]; }
+	enough() {
+		read_counters "$1"
+		[ "$missed" -gt 0 ]
+	}
 	upgrade "$@"
 	[ "$missed" -gt 0 ] || fail "no tail call of $entered missed"
 }
 
-by_tc()
-{
+by_tc() {
 	tc filter replace dev eth0 ingress prio 1 handle 1 bpf da \
 		obj "$objs/upgrade_tc.bpf.o" "$@"
 }
@@ -116,8 +112,7 @@ by_lib() { attach "$@" xdpgeneric "$objs/upgrade_xdp.bpf.o" eth0; }
 
 # As in cilium's issue 16561: the pins of the old arrays are removed, to make
 # room for those of the new ones, while the old program still uses them.
-by_pins()
-{
+by_pins() {
 	rm -f "$pins/jmp" "$pins/jmp_deep"
 	attach "$@" xdpdrv "$objs/upgrade_pinned.bpf.o" eth0
 }

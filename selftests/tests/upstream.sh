@@ -9,8 +9,7 @@
 
 # A test that skips a part here lacks something that this environment should
 # have.
-passes()
-{
+passes() {
 	local out
 
 	cd "$top/build/upstream/quick/obj"

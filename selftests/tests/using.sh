@@ -11,8 +11,7 @@ page=$top/docs/using.md
 loaders=$top/build/using
 
 # Build the objects of the page in the folder that its commands use
-build_objects()
-{
+build_objects() {
 	local work
 
 	work=$(mktemp -d)
@@ -24,8 +23,7 @@ build_objects()
 }
 
 # on_page COMMAND: the page must have COMMAND, apart from ids; run it
-on_page()
-{
+on_page() {
 	local command=$1
 
 	grep -qxF "    $command" "$page" || fail "the page lacks: $1"
@@ -36,16 +34,14 @@ on_page()
 shown() { "$top/selftests/lib/cut" "$page" "$1"; }
 
 # misses WHERE DEV: its tail calls miss after the loader has exited
-misses()
-{
+misses() {
 	until_true "without the flag the array is cleared" \
 		cleared "$(prog_id "$1" "$2")"
 	tail_calls_miss "$1" "$2"
 }
 
 # hits WHERE DEV
-hits()
-{
+hits() {
 	settle
 	tail_calls_hit "$1" "$2"
 }
@@ -54,16 +50,14 @@ hits()
 
 # Numbers and times differ in each run, the emulator has a JIT, and a line that
 # begins with # would be taken for a figure.
-unnumbered()
-{
+unnumbered() {
 	sed -E 's/not jited|jited [0-9]+B/jited/; s/(tag [0-9a-f]+) jited/\1/
 		s/[0-9-]+T[0-9:+]+/N/; s/\btag [0-9a-f]+/tag N/; s/[0-9]+/N/g
 		s/ +$//; s/^# /$ /'
 }
 
 # The session on the page: commands and their output
-session()
-{
+session() {
 	awk '/^## /{ on = $0 ~ /^## Is it/ }
 	     !on || !/^    /{ command = 0; next }
 	     /^    # /{ command = 1 }
@@ -71,8 +65,7 @@ session()
 }
 
 # replay PROG ARRAY: run the same commands and print them with their output
-replay()
-{
+replay() {
 	local command
 
 	session | sed -n 's/^# //p' | while IFS= read -r command; do
@@ -86,8 +79,7 @@ replay()
 }
 
 # @check um-base
-case_is_it_this_problem()
-{
+case_is_it_this_problem() {
 	local prog array
 
 	build_objects
@@ -110,16 +102,14 @@ case_is_it_this_problem()
 }
 
 # @check um-base
-case_stock_ip_refuses()
-{
+case_stock_ip_refuses() {
 	build_objects
 	add_pair eth0
 	expect_text "$(sed -n 's/^    \(libbpf: .*\)/\1/p' "$page")" \
 		ip link set dev eth0 xdp obj x.o program entry
 }
 
-case_ip_loads_them_again()
-{
+case_ip_loads_them_again() {
 	build_objects
 	add_pair eth0
 	ip link set dev eth0 xdp obj x.o program entry
@@ -128,8 +118,7 @@ case_ip_loads_them_again()
 }
 
 # @all um
-case_can_the_kernel_hold()
-{
+case_can_the_kernel_hold() {
 	local out
 
 	out=$(on_page "bpftool feature probe kernel | grep hold_maps")
@@ -139,8 +128,7 @@ case_can_the_kernel_hold()
 
 # ---- how to attach ----------------------------------------------------------
 
-case_attach_xdp()
-{
+case_attach_xdp() {
 	build_objects
 	add_pair eth0
 	on_page "ip link set dev eth0 xdp obj x.o program entry hold-maps"
@@ -148,8 +136,7 @@ case_attach_xdp()
 	on_page "ip link set dev eth0 xdp off"
 }
 
-case_attach_tc()
-{
+case_attach_tc() {
 	build_objects
 	add_pair eth0
 	on_page "tc qdisc add dev eth0 clsact"
@@ -163,8 +150,7 @@ case_attach_tc()
 	on_page "tc filter del dev eth0 ingress prio 1 handle 1 bpf"
 }
 
-case_attach_bpftool()
-{
+case_attach_bpftool() {
 	build_objects
 	add_pair eth0
 	defer rm -rf "$pins/p" "$pins/m"
@@ -177,8 +163,7 @@ case_attach_bpftool()
 }
 
 # Without the bind, the second jump misses.
-case_attach_bpftool_unbound()
-{
+case_attach_bpftool_unbound() {
 	build_objects
 	add_pair eth0
 	defer rm -rf "$pins/p" "$pins/m"
@@ -191,14 +176,12 @@ case_attach_bpftool_unbound()
 }
 
 # in_file FILE KEY: the command after KEY, with eth0 and the objects of the test
-in_file()
-{
+in_file() {
 	shown "$1" | sed -nE "s/^ *$2-?//p" |
 		sed "s/%I/eth0/g; s#/etc/hold-maps#$PWD#"
 }
 
-case_unit()
-{
+case_unit() {
 	local unit=/etc/systemd/system/hold-maps@.service first
 
 	build_objects
@@ -216,8 +199,7 @@ case_unit()
 	nothing_on eth0
 }
 
-case_interfaces()
-{
+case_interfaces() {
 	local stanza=/etc/network/interfaces.d/eth0
 
 	build_objects
@@ -236,8 +218,7 @@ case_interfaces()
 # shows TEXT COMMAND
 shows() { present "$1" on_page "$2"; }
 
-case_see()
-{
+case_see() {
 	build_objects
 	add_pair eth0
 	add_pair eth1
@@ -264,8 +245,7 @@ case_see()
 
 # ---- upgrades ---------------------------------------------------------------
 
-case_upgrade_xdp()
-{
+case_upgrade_xdp() {
 	local prog
 
 	build_objects
@@ -281,8 +261,7 @@ case_upgrade_xdp()
 	detach xdp eth0
 }
 
-case_upgrade_tc()
-{
+case_upgrade_tc() {
 	local prog
 
 	build_objects
@@ -304,8 +283,7 @@ case_upgrade_tc()
 # ---- from code --------------------------------------------------------------
 
 # gone WHERE DEV: the loader's program was detached
-gone()
-{
+gone() {
 	if [ -e "$pins/link" ]; then
 		rm "$pins/link"
 		until_true "the link is gone" nothing_at "$1" "$2"
@@ -318,8 +296,7 @@ nothing_at() { ask ids on "$2" "$1" && [ -z "$answer" ]; }
 
 # loader NAME WHERE OBJECT: tail calls hit after the page's loader has exited,
 # and miss after the same loader without the flag has
-loader()
-{
+loader() {
 	local name=$1 where=$2 object=$3
 
 	build_objects
@@ -372,8 +349,7 @@ case_go_rtnetlink() { loader rtnetlink xdp x.o; }
 # The error of a kernel that does not support the flag
 # @all um-base
 # @build using-more
-case_old_kernel()
-{
+case_old_kernel() {
 	local name
 
 	build_objects
@@ -393,8 +369,7 @@ case_old_kernel()
 }
 
 # attach_filter PROGRAM: attach by the Python program, with pins that it leaves
-attach_filter()
-{
+attach_filter() {
 	bpftool prog loadall tc.o "$pins/p" type classifier pinmaps "$pins/m"
 	bpftool prog bind pinned "$pins/p/entry" pinned "$pins/m/jmp_deep"
 	/usr/bin/python3 "$loaders/$1.py" eth0
@@ -403,8 +378,7 @@ attach_filter()
 
 # @all um
 # @build using-more
-case_pyroute2_tc()
-{
+case_pyroute2_tc() {
 	build_objects
 	add_pair eth0
 	defer rm -rf "$pins/p" "$pins/m"
@@ -422,8 +396,7 @@ case_pyroute2_tc()
 # It cannot pass flags for XDP.
 # @all um
 # @build using-more
-case_pyroute2_xdp()
-{
+case_pyroute2_xdp() {
 	local script='
 import ctypes, sys
 from pyroute2 import IPRoute
@@ -451,9 +424,9 @@ with IPRoute() as ip:
 
 # adapted WHERE COMMAND...: COMMAND turns an attachment without a hold into a
 # held one, while its loader has the arrays open
-adapted()
-{
-	local where=$1 prog deep; shift
+adapted() {
+	local where=$1 prog deep
+	shift
 
 	add_pair eth0
 	defer rm -f "$pins/entry"
@@ -475,14 +448,12 @@ adapted()
 	detach "$where" eth0
 }
 
-case_adapted_xdp()
-{
+case_adapted_xdp() {
 	adapted xdpdrv "bpftool prog bind id 8 id 2" \
 		"bpftool net attach xdpdrv id 8 dev eth0 overwrite hold_maps"
 }
 
-case_adapted_tc()
-{
+case_adapted_tc() {
 	adapted ingress "bpftool prog bind id 8 id 2" \
 		"bpftool prog pin id 8 /sys/fs/bpf/entry" \
 		"tc filter replace dev eth0 ingress prio 49152 handle 1 bpf da pinned /sys/fs/bpf/entry hold-maps" \
@@ -492,16 +463,14 @@ case_adapted_tc()
 # ---- the page ---------------------------------------------------------------
 
 # The commands of the page, except those that install or start something
-commands()
-{
+commands() {
 	awk '/^`[^` ]*`:$/ { file = 1; next }
 	     /^[^ ]/ { file = 0 }
 	     !file && /^    (ip|tc|bpftool|rm) / { print substr($0, 5) }' "$page"
 }
 
 # @all host
-case_no_other_command()
-{
+case_no_other_command() {
 	local command
 
 	[ "$(commands | wc -l)" -ge 20 ] || fail "the page has no commands"
@@ -511,8 +480,7 @@ case_no_other_command()
 }
 
 # @all host
-case_no_other_file()
-{
+case_no_other_file() {
 	local name
 
 	sed -n "s/^\`\([^\` ]*\)\`:\$/\1/p" "$page" | while IFS= read -r name; do

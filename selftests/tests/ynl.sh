@@ -6,8 +6,7 @@
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/ynl.sh"
 
-case_xdp_by_name()
-{
+case_xdp_by_name() {
 	add_pair eth0
 	defer rm -f "$pins/entry"
 	start_loader xdpdrv -b -p "$pins/entry" --
@@ -30,8 +29,7 @@ case_xdp_by_name()
 	detach xdpdrv eth0
 }
 
-case_tc_by_name()
-{
+case_tc_by_name() {
 	add_pair eth0
 	tc qdisc add dev eth0 clsact
 	defer rm -f "$pins/entry"
@@ -48,8 +46,7 @@ case_tc_by_name()
 	detach ingress eth0
 }
 
-case_base_specs_have_numbers()
-{
+case_base_specs_have_numbers() {
 	SPECS=linux
 
 	add_pair eth0

@@ -88,7 +88,11 @@ if [ $mode = shell ]; then
 	else
 		mkfifo "$run/in"
 		exec 6<&0 7<>"$run/in"
-		{ shell_reads; cat; printf '\nexit\n'; } <&6 >&7 &
+		{
+			shell_reads
+			cat
+			printf '\nexit\n'
+		} <&6 >&7 &
 		helpers+=($!)
 		run_shell <&7 || status=$?
 	fi
