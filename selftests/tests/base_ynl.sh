@@ -3,7 +3,7 @@
 # @all um-base
 # The control of ynl.sh: a kernel without the flags rejects their names. S15
 . "$(dirname "$0")/../lib/testing.sh"
-. "$(dirname "$0")/../lib/ynl.sh"
+. "$(dirname "$0")/../lib/specs.sh"
 
 case_names_are_refused() {
 	add_pair eth0

@@ -4,7 +4,7 @@
 # The netlink specs: the kernel's tool for them sets and shows the flags by
 # name. The base specs lack them (the control). S12
 . "$(dirname "$0")/../lib/testing.sh"
-. "$(dirname "$0")/../lib/ynl.sh"
+. "$(dirname "$0")/../lib/specs.sh"
 
 case_xdp_by_name() {
 	add_pair eth0

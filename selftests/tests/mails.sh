@@ -42,7 +42,7 @@ thread() {
 	done
 }
 
-case_mails() {
+case_make_posting() {
 	local keep kernel
 
 	keep=$(mktemp -d "$top/build/posting-test.XXXXXX")
