@@ -87,7 +87,7 @@ static bool op_freplace_create(int what)
 	if (hold && !(!wanted && lying("freplace")))
 		opts.flags = BPF_F_HOLD_MAPS;
 	fd = bpf_link_create(first_fd(p), to ? first_fd(to) : 0, 0, &opts);
-	expect("to create a freplace link", wanted, fd < 0 ? fd : 0);
+	expect("to create an freplace link", wanted, fd < 0 ? fd : 0);
 	if (wanted)
 		return true;
 	obj_of(p)->target = 0;
@@ -109,7 +109,7 @@ static bool op_freplace_update(int what)
 	if (!h || !p)
 		return false;
 	note("update %s to %s: %d", name(h), name(p), -EINVAL);
-	expect("to update a freplace link", -EINVAL,
+	expect("to update an freplace link", -EINVAL,
 	       bpf_link_update(first_fd(h), first_fd(p), NULL));
 	return true;
 }
@@ -125,9 +125,9 @@ static bool op_freplace_info(int what)
 	note("%s of freplace?", name(h));
 	link = obj_of(h);
 	info = read_link(h);
-	expect("the program of a freplace link", sh->obj[link->prog].id,
+	expect("the program of an freplace link", sh->obj[link->prog].id,
 	       info.prog_id);
-	expect("the target of a freplace link", sh->obj[link->target].id,
+	expect("the target of an freplace link", sh->obj[link->target].id,
 	       info.tracing.target_obj_id);
 	if (sh->patched && !sh->lied)
 		expect("the freplace link holds",

@@ -81,11 +81,11 @@ struct obj {
 	enum kind kind;
 	__u32 id;
 	int n;		/* slots of an array, or arrays of a program */
-	/* the TARGET to which a freplace link, or an EXT that was not attached
+	/* the TARGET to which an freplace link, or an EXT that was not attached
 	 * yet, has a reference
 	 */
 	int target;
-	bool hold;	/* of a freplace link */
+	bool hold;	/* of an freplace link */
 	bool busy;	/* a link or a TARGET, as in struct dev */
 	union {
 		struct {
