@@ -19,7 +19,8 @@ class Kernel:
 # tracing: perf events, kprobes, BPF iterators, fentry.
 # faults: fault injection for allocations, kmemleak, lockdep.
 # bond: a bonding driver that drops its reference to a replaced XDP program; that of 6.12 leaks it.
-NEEDS = {'jit', 'tracing', 'faults', 'bond'}
+# verifier: the verifier of the tree that upstream's tests come from.
+NEEDS = {'jit', 'tracing', 'faults', 'bond', 'verifier'}
 UML_LACKS = frozenset({'jit', 'tracing', 'faults'})
 
 KERNELS = {kernel.name: kernel for kernel in (
@@ -30,7 +31,7 @@ KERNELS = {kernel.name: kernel for kernel in (
     Kernel('base', False, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('patched', True, frozenset({'faults'}), boot=10, seconds=10),
     Kernel('debug', True, memory=2300, boot=60, seconds=40),
-    Kernel('lts', True, frozenset({'faults', 'bond'}), boot=10, seconds=10),
+    Kernel('lts', True, frozenset({'faults', 'bond', 'verifier'}), boot=10, seconds=10),
     Kernel('kcsan', True, frozenset({'faults'}), memory=2300, boot=40, seconds=40),
 )}
 
