@@ -168,6 +168,8 @@ def choose(tests, tier, kernel, names):
             by_kernel = test.chosen(tier, only)
         chosen += [(test, name, cases) for name, cases in by_kernel.items() if kernel in ('', name)]
     if not chosen:
-        raise Wrong(f"the kernel '{kernel}' runs none of: {' '.join(names)}; "
-                    'without KERNEL= it runs where it belongs')
+        if kernel:
+            raise Wrong(f"KERNEL={kernel} runs none of these tests: {' '.join(names)}; "
+                        'without KERNEL= they run on the kernels that they declare')
+        raise Wrong(f"the tier {tier} has none of these tests: {' '.join(names)}")
     return chosen

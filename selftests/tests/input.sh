@@ -43,7 +43,7 @@ case_arguments() {
 	refused "unknown test T=none; the tests are:" make check T=none
 	refused "unknown case T=hold.none; the cases of hold are: ip_xdp_native" \
 		make check T=hold.none
-	refused "runs none of: base; without KERNEL=" \
+	refused "runs none of these tests: base; without KERNEL=" \
 		make check T=base KERNEL=um
 }
 
