@@ -10,9 +10,19 @@
 
 boots=5
 
+# relay COMMAND...: print its output, and once a minute a line on the screen
+relay() {
+	local line
+
+	"$@" 2>&1 | while IFS= read -r line; do
+		echo "${line%$'\r'}"
+		progress "$release: ${line%$'\r'}"
+	done
+}
+
 # packages REVISION: build them, and put the repository on the disk
 packages() {
-	env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
+	relay env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
 		make -C "$top" deb RELEASE="$release" PART= REVISION="$1" \
 		KERNEL_CONFIG="$work/config"
 	mkdir -p "$work/media/$1"
@@ -25,6 +35,7 @@ system() {
 	local release=$1 work boot machine=$top/selftests/debian/machine out
 	local repository=$top/build/deb/$release
 
+	set +x
 	work=$(mktemp -d "$top/build/debian.XXXXXX")
 	defer rm -rf "$work"
 	if [ -e "$repository" ]; then
@@ -42,11 +53,11 @@ system() {
 	cp "$objs/using.bpf.o" "$work/media/x.o"
 	cp "$objs/using.tc.bpf.o" "$work/media/tc.o"
 	"$machine" media "$work/media" "$work/media.img"
-	"$machine" image "$release" "$work/system.img"
+	relay "$machine" image "$release" "$work/system.img"
 	for boot in $(seq $boots); do
-		out=$("$machine" boot "$work/system.img" "$work/media.img" \
-			"$top/build/log/debian-$release-$boot.log" | tr -d '\r')
-		echo "$out"
+		relay "$machine" boot "$work/system.img" "$work/media.img" \
+			"$top/build/log/debian-$release-$boot.log" | tee "$work/out"
+		out=$(cat "$work/out")
 		[[ $out == *"step $boot is done" ]] ||
 			fail "the boot $boot failed, see build/log/debian-$release-$boot.log"
 	done
