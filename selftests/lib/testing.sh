@@ -112,6 +112,20 @@ defer_scopes_cleanup() {
 	deferred=()
 }
 
+# set_aside PATH: a generated file or directory, which is restored at the end of
+# the case in place of what the case put there
+set_aside() {
+	local kept
+
+	kept=$(mktemp -d "$top/build/kept.XXXXXX")
+	defer rm -rf "$kept"
+	if [ -e "$1" ]; then
+		mv "$1" "$kept/it"
+		defer mv "$kept/it" "$1"
+	fi
+	defer rm -rf "$1"
+}
+
 # figure TEXT...: show TEXT with the case even if it passes
 figure() { echo "# $*"; }
 

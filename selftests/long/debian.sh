@@ -38,11 +38,7 @@ system() {
 	set +x
 	work=$(mktemp -d "$top/build/debian.XXXXXX")
 	defer rm -rf "$work"
-	if [ -e "$repository" ]; then
-		mv "$repository" "$work/before"
-		defer mv "$work/before" "$repository"
-	fi
-	defer rm -rf "$repository"
+	set_aside "$repository"
 	cat "$top/build/kernel/patched/.config" "$top/selftests/debian/server.config" \
 		>"$work/config"
 	# apt rejects an index that is older than the one it has.

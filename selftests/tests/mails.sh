@@ -43,15 +43,9 @@ thread() {
 }
 
 case_make_posting() {
-	local keep kernel
+	local kernel
 
-	keep=$(mktemp -d "$top/build/posting-test.XXXXXX")
-	defer rm -rf "$keep"
-	if [ -e "$out" ]; then
-		mv "$out" "$keep/posting"
-		defer mv "$keep/posting" "$out"
-	fi
-	defer rm -rf "$out"
+	set_aside "$out"
 	posting "$poster"
 	thread bpf-next/1-kernel kernel-patches
 	thread bpf-next/2-fixes libbpf-patches/1-fixes
