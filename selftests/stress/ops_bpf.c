@@ -102,13 +102,15 @@ static bool op_slot_set(int what)
 {
 	struct handle *h = pick(what, -1), *p;
 	struct obj *map;
-	int key, fd, err;
+	int kind, key, fd, err;
 
 	if (!h)
 		return false;
 	map = obj_of(h);
-	p = pick(PROG, map->owned && !draw(16) ? PICK(!map->kind, EXT) :
-						 map->kind);
+	kind = map->kind;
+	if (map->owned && one_in(16))
+		kind = sh->jit && draw(2) ? EXT : !kind;
+	p = pick(PROG, kind);
 	if (!p)
 		return false;
 	key = draw_slot(h);

@@ -116,17 +116,11 @@ static bool op_freplace_update(int what)
 
 static bool op_freplace_info(int what)
 {
-	struct handle *h = draw_link(EXT);
 	struct bpf_link_info info;
-	struct obj *link;
+	struct obj *link = draw_link_info(EXT, &info);
 
-	if (!h)
+	if (!link)
 		return false;
-	note("%s of freplace?", name(h));
-	link = obj_of(h);
-	info = read_link(h);
-	expect("the program of an freplace link", sh->obj[link->prog].id,
-	       info.prog_id);
 	expect("the target of an freplace link", sh->obj[link->target].id,
 	       info.tracing.target_obj_id);
 	if (sh->patched && !sh->lied)

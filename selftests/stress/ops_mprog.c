@@ -376,16 +376,11 @@ static int ifindex_of(const struct obj *link)
 
 static bool op_list_link_info(int what)
 {
-	struct handle *h = draw_link(TC);
 	struct bpf_link_info info;
-	struct obj *link;
+	struct obj *link = draw_link_info(TC, &info);
 
-	if (!h)
+	if (!link)
 		return false;
-	note("%s of a list?", name(h));
-	link = obj_of(h);
-	info = read_link(h);
-	expect("the program of a listed link", sh->obj[link->prog].id, info.prog_id);
 	expect("the device of a listed link", ifindex_of(link),
 	       info.tcx.ifindex);
 	expect("the hook of a link", link->hook, info.tcx.attach_type);

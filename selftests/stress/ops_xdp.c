@@ -283,18 +283,27 @@ static bool op_link_detach(int what)
 	return true;
 }
 
-static bool op_link_info(int what)
+/* Reads a link of this kind. Returns NULL if there is none. */
+struct obj *draw_link_info(int kind, struct bpf_link_info *info)
 {
-	struct handle *h = draw_link(XDP);
-	struct bpf_link_info info;
-	struct obj *link;
+	struct handle *h = draw_link(kind);
 
 	if (!h)
-		return false;
+		return NULL;
 	note("%s?", name(h));
-	link = obj_of(h);
-	info = read_link(h);
-	expect("the link's program", sh->obj[link->prog].id, info.prog_id);
+	*info = read_link(h);
+	expect("the link's program", sh->obj[obj_of(h)->prog].id,
+	       info->prog_id);
+	return obj_of(h);
+}
+
+static bool op_link_info(int what)
+{
+	struct bpf_link_info info;
+	struct obj *link = draw_link_info(XDP, &info);
+
+	if (!link)
+		return false;
 	expect("the link's device", link->dev ? link->dev->ifindex : 0,
 	       info.xdp.ifindex);
 	if (sh->patched)

@@ -263,6 +263,7 @@ struct handle *handle_of(int prog);
 int draw_old(enum kind kind, int cur, int *old);
 struct handle *draw_link(int kind);
 struct bpf_link_info read_link(const struct handle *h);
+struct obj *draw_link_info(int kind, struct bpf_link_info *info);
 void link_off(struct obj *link, bool late);
 void mprog_link_off(const struct obj *link, bool late);
 void freplace_link_off(const struct obj *link, bool late);
