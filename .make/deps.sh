@@ -13,7 +13,6 @@ bison                      bison             the kernel and iproute2
 bc                         bc                the kernel
 perl                       perl              the kernel and checkpatch
 python3                    python3           libbpf
-cpio                       cpio              the guest
 xz                         xz-utils          the kernel source
 patch                      patch             the series
 pahole                     pahole            the BTF of the kernel

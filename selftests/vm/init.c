@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's first process: mounts the host's root (9p or hostfs, read-only) and a few file systems on top of it, runs
- * one command and passes its output and exit status to the host, each through a port of its own: a virtio port in QEMU, a
- * serial line in user-mode Linux.
+ * The guest's first process. Its root is the host's, through 9p or hostfs, read-only. It mounts a few file systems on top,
+ * runs one command and passes its output and exit status to the host, each through a port of its own: a virtio port in
+ * QEMU, a serial line in user-mode Linux.
  *
- * The specification from vm.sh is /spec or, in user-mode Linux, the file that HOLD_MAPS_SPEC names. It consists of strings
- * that end in NUL: mode ("run", "merge" for one stream of stdout and stderr, "shell"), rows and columns of the terminal,
- * working directory, a directory that must stay visible, command, then environment.
+ * The file that HOLD_MAPS_SPEC names is from vm.sh. It consists of strings that end in NUL: struct spec, then environment.
  *
  * The command gets pipes, not the ports: a port can be open only once, and 'echo >/dev/stderr' opens it again.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
-#include <poll.h>
-#include <signal.h>
+#include <pthread.h>
+#include <pty.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,19 +23,23 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-static bool uml; /* in user-mode Linux the host's root is already the root */
+static struct spec {
+	const char *mode;		/* "run", "merge" for one stream of stdout and stderr, or "shell" */
+	const char *rows, *columns;	/* of the terminal */
+	const char *cwd, *top;		/* directories that must stay visible */
+	const char *command;
+	const char *status, *out, *err;	/* the ports */
+} spec;
 
-/* QEMU runs with -no-reboot; user-mode Linux would reboot. */
+/* QEMU runs with -no-reboot; user-mode Linux, whose ports are terminals, would reboot. */
 static void end(void)
 {
-	sync();
-	reboot(uml ? RB_POWER_OFF : RB_AUTOBOOT);
+	reboot(strstr(spec.out, "tty") ? RB_POWER_OFF : RB_AUTOBOOT);
 	for (;;)
 		pause();
 }
@@ -56,10 +57,24 @@ static void die(const char *format, ...)
 	end();
 }
 
-static void must_mount(const char *type, const char *at, unsigned long flags, const char *options)
+static void read_spec(void)
 {
-	if (mount(type, at, type, flags, options))
-		die("mount %s at %s", type, at);
+	static char buffer[1 << 20];
+	const char **field = (const char **)&spec, **last = &spec.err;
+	int fd = open(getenv("HOLD_MAPS_SPEC"), O_RDONLY | O_CLOEXEC);
+	char *at = buffer;
+
+	spec.out = "";
+	if (fd < 0 || read(fd, buffer, sizeof(buffer) - 2) < 0)
+		die("the specification");
+	close(fd);
+	clearenv();
+	for (; field <= last || *at; at += strlen(at) + 1) {
+		if (field <= last)
+			*field++ = at;
+		else
+			putenv(at);
+	}
 }
 
 static void make_path(char *path)
@@ -72,73 +87,54 @@ static void make_path(char *path)
 	mkdir(path, 0755);
 }
 
-static const char *next_string(char **at)
+/* Mount a directory that a tmpfs hides, such as a clone under /tmp, on top of it again. */
+static void keep_visible(const char *path, int fd)
 {
-	char *string = *at;
+	char from[64], to[PATH_MAX];
+	struct stat there, kept;
 
-	*at += strlen(string) + 1;
-	return string;
-}
-
-/* Mount the host's directories that a tmpfs hides, such as a clone under /tmp, on top of it again. */
-static void keep_visible(const char *const *paths, const int *fds, int count)
-{
-	for (int i = 0; i < count; i++) {
-		char from[64], to[PATH_MAX];
-		struct stat there, kept;
-
-		if (fds[i] < 0)
-			continue;
-		if (fstat(fds[i], &kept))
-			die("%s", paths[i]);
-		if (stat(paths[i], &there) || there.st_dev != kept.st_dev || there.st_ino != kept.st_ino) {
-			snprintf(from, sizeof(from), "/proc/self/fd/%d", fds[i]);
-			snprintf(to, sizeof(to), "%s", paths[i]);
-			make_path(to);
-			if (mount(from, to, NULL, MS_BIND | MS_REC, NULL))
-				die("bind %s", to);
-		}
-		close(fds[i]);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &kept))
+		die("%s", path);
+	if (stat(path, &there) || there.st_dev != kept.st_dev || there.st_ino != kept.st_ino) {
+		snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+		snprintf(to, sizeof(to), "%s", path);
+		make_path(to);
+		if (mount(from, to, NULL, MS_BIND | MS_REC, NULL))
+			die("bind %s", to);
 	}
+	close(fd);
 }
 
-static void enter_root(void)
-{
-	if (mount("root", "/root", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L,cache=loose,msize=512000"))
-		die("mount the host's root");
-	if (chdir("/root") || mount("/root", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
-		die("enter the host's root");
-}
-
-static void make_root(const char *const *keep, int count)
+static void make_root(void)
 {
 	static const struct {
-		const char *at, *options;
-	} own[] = { { "/tmp", "mode=1777" }, { "/run", "mode=755" }, { "/mnt", "mode=755" } };
-	int fds[count];
+		const char *type, *at, *options;
+	} mounts[] = {
+		{ "proc", "/proc", NULL },
+		{ "sysfs", "/sys", NULL },
+		{ "devtmpfs", "/dev", NULL },
+		{ "devpts", "/dev/pts", "ptmxmode=0666" },
+		{ "tmpfs", "/dev/shm", "mode=1777" },
+		{ "bpf", "/sys/fs/bpf", NULL },
+		{ "debugfs", "/sys/kernel/debug", NULL },
+		{ "tracefs", "/sys/kernel/tracing", NULL },
+		{ "cgroup2", "/sys/fs/cgroup", NULL },
+		{ "tmpfs", "/tmp", "mode=1777" },
+		{ "tmpfs", "/run", "mode=755" },
+		{ "tmpfs", "/mnt", "mode=755" },
+	};
+	int top = open(spec.top, O_PATH | O_DIRECTORY | O_CLOEXEC), cwd = open(spec.cwd, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (!uml)
-		enter_root();
-	must_mount("proc", "/proc", 0, NULL);
-
-	for (int i = 0; i < count; i++)
-		fds[i] = open(keep[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-	must_mount("sysfs", "/sys", 0, NULL);
-	must_mount("devtmpfs", "/dev", 0, NULL);
-	mkdir("/dev/pts", 0755);
-	mkdir("/dev/shm", 01777);
-	must_mount("devpts", "/dev/pts", 0, "ptmxmode=0666");
-	must_mount("tmpfs", "/dev/shm", 0, "mode=1777");
-	must_mount("bpf", "/sys/fs/bpf", 0, NULL);
-	must_mount("debugfs", "/sys/kernel/debug", 0, NULL);
-	if (!uml)
-		must_mount("tracefs", "/sys/kernel/tracing", 0, NULL);
-	must_mount("cgroup2", "/sys/fs/cgroup", 0, NULL);
-	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (mount("tmpfs", own[i].at, "tmpfs", 0, own[i].options) && errno != ENOENT)
-			die("mount tmpfs at %s", own[i].at);
-	keep_visible(keep, fds, count);
-
+	for (unsigned int i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		mkdir(mounts[i].at, 0755);
+		/* User-mode Linux has no tracefs, and some hosts have no /mnt. */
+		if (mount(mounts[i].type, mounts[i].at, mounts[i].type, 0, mounts[i].options) && errno != ENOENT)
+			die("mount %s at %s", mounts[i].type, mounts[i].at);
+	}
+	keep_visible(spec.top, top);
+	keep_visible(spec.cwd, cwd);
 	if (symlink("/proc/self/fd", "/dev/fd") || symlink("/proc/self/fd/0", "/dev/stdin") ||
 	    symlink("/proc/self/fd/1", "/dev/stdout") || symlink("/proc/self/fd/2", "/dev/stderr"))
 		die("links in /dev");
@@ -154,296 +150,143 @@ static void loopback_up(void)
 	close(fd);
 }
 
-/* A serial line of user-mode Linux, in raw mode */
-static int open_line(int number)
+/* A virtio port appears a moment after its bus. */
+static int open_port(const char *path)
 {
 	struct termios termios;
-	char path[16];
-	int fd;
+	int fd, tries = 1000;
 
-	snprintf(path, sizeof(path), "/dev/ttyS%d", number);
-	fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || tcgetattr(fd, &termios))
+	while ((fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0 && errno == ENOENT && tries--)
+		usleep(10000);
+	if (fd < 0)
 		die("%s", path);
-	cfmakeraw(&termios);
-	if (tcsetattr(fd, TCSANOW, &termios))
-		die("%s", path);
+	if (!tcgetattr(fd, &termios)) {
+		cfmakeraw(&termios);
+		tcsetattr(fd, TCSANOW, &termios);
+	}
 	return fd;
 }
 
-/* The virtio port that vm.sh gave this name; ports appear a moment after their bus. */
-static int open_virtio(const char *wanted)
+/* Copies until the end of a stream. A thread of this process, so kill(-1) does not end it. */
+struct relay {
+	int from, to;
+	pthread_t thread;
+};
+
+static void *copy(void *arg)
 {
-	for (int tries = 0; tries < 1000; tries++) {
-		DIR *dir = opendir("/sys/class/virtio-ports");
-		struct dirent *entry;
+	struct relay *relay = arg;
+	ssize_t got, done;
+	char buffer[65536];
 
-		while (dir && (entry = readdir(dir))) {
-			char path[PATH_MAX], name[64] = "";
-			int fd;
-
-			snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry->d_name);
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-			if (fd < 0)
-				continue;
-			if (read(fd, name, sizeof(name) - 1) < 0)
-				name[0] = 0;
-			close(fd);
-			name[strcspn(name, "\n")] = 0;
-			if (strcmp(name, wanted))
-				continue;
-			closedir(dir);
-			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-			fd = open(path, O_RDWR | O_CLOEXEC);
-			if (fd < 0)
-				die("%s", path);
-			return fd;
+	while ((got = read(relay->from, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t at = 0; at < got; at += done) {
+			done = write(relay->to, buffer + at, got - at);
+			if (done < 0)
+				die("write to the host");
 		}
-		if (dir)
-			closedir(dir);
-		usleep(10000);
 	}
-	errno = ENODEV;
-	die("virtio port %s", wanted);
-	return -1;
+	return NULL;
 }
 
-/* The lines are in the order in which vm.sh names them. */
-static int open_port(const char *name)
+static void start(struct relay *relay, int from, int to)
 {
-	static const char *const lines[] = { "out", "err", "status" };
-
-	for (int i = 0; uml && i < 3; i++)
-		if (!strcmp(lines[i], name))
-			return open_line(i);
-	return open_virtio(name);
+	relay->from = from;
+	relay->to = to;
+	if (pthread_create(&relay->thread, NULL, copy, relay))
+		die("pthread_create");
 }
 
-static void write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t done = write(fd, data, size);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			die("write to the host");
-		data += done;
-		size -= done;
-	}
-}
-
-/* Copy what can be read; return false at the end of the stream and if there is nothing to read. */
-static bool relay(int from, int to)
-{
-	static char buffer[65536];
-	ssize_t got = read(from, buffer, sizeof(buffer));
-
-	if (got > 0)
-		write_all(to, buffer, got);
-	return got > 0;
-}
-
-static void on_child(int signal)
-{
-	(void)signal;
-}
-
-/* The specification from vm.sh, see the top of this file */
-struct spec {
-	const char *rows, *columns, *cwd, *command;
-	const char *keep[2];	/* directories that must stay visible */
-	bool shell, merge;
-};
-
-static void read_spec(struct spec *spec)
-{
-	static char buffer[1 << 20];
-	const char *file = getenv("HOLD_MAPS_SPEC"), *mode;
-	char *at = buffer;
-	int fd;
-
-	uml = file;
-	fd = open(uml ? file : "/spec", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, buffer, sizeof(buffer) - 2) < 0)
-		die("the specification");
-	close(fd);
-	mode = next_string(&at);
-	spec->rows = next_string(&at);
-	spec->columns = next_string(&at);
-	spec->cwd = next_string(&at);
-	spec->keep[0] = next_string(&at);
-	spec->keep[1] = spec->cwd;
-	spec->command = next_string(&at);
-	clearenv();
-	while (*at)
-		putenv((char *)next_string(&at));
-	spec->shell = !strcmp(mode, "shell");
-	spec->merge = spec->shell || !strcmp(mode, "merge");
-}
-
-/* Both ends of the streams of the command, and the ports to the host */
-struct streams {
-	int in, out[2], err[2];	/* [0] is read here, [1] written by the command; err[0] is -1 if stderr goes to out */
-	int ports[2], status_port;
-};
-
-static void open_ports(struct streams *streams, const struct spec *spec)
-{
-	streams->status_port = open_port("status");
-	streams->ports[0] = open_port("out");
-	streams->ports[1] = spec->merge ? streams->ports[0] : open_port("err");
-	/* vm.sh sends nothing to the shell until its line is open, see uml.sh. */
-	if (uml && spec->shell)
-		write_all(open_port("err"), "\n", 1);
-}
-
-static void open_terminal(struct streams *streams, const struct spec *spec)
-{
-	struct winsize size = { .ws_row = atoi(spec->rows), .ws_col = atoi(spec->columns) };
-	int *out = streams->out;
-
-	out[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (out[0] < 0 || grantpt(out[0]) || unlockpt(out[0]))
-		die("pseudo terminal");
-	out[1] = open(ptsname(out[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (out[1] < 0 || (size.ws_row && ioctl(out[1], TIOCSWINSZ, &size)))
-		die("pseudo terminal");
-	streams->in = out[1];
-}
-
-static void open_streams(struct streams *streams, const struct spec *spec)
-{
-	if (spec->shell) {
-		open_terminal(streams, spec);
-	} else {
-		streams->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		if (streams->in < 0 || pipe2(streams->out, O_CLOEXEC))
-			die("pipe");
-	}
-	streams->err[0] = -1;
-	streams->err[1] = streams->out[1];
-	if (!spec->merge && pipe2(streams->err, O_CLOEXEC))
-		die("pipe");
-	fcntl(streams->out[0], F_SETFL, O_NONBLOCK);
-	if (!spec->merge)
-		fcntl(streams->err[0], F_SETFL, O_NONBLOCK);
-}
-
-static void run_command(const struct streams *streams, const struct spec *spec, const sigset_t *signals)
+static void run(const char *option, const char *command)
 {
 	static const char tool[] = "/bin/bash";
 
-	signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_SETMASK, signals, NULL);
-	setsid();
-	dup2(streams->in, 0);
-	dup2(streams->out[1], 1);
-	dup2(streams->err[1], 2);
-	if (spec->shell)
-		ioctl(0, TIOCSCTTY, 0);
-	if (chdir(spec->cwd))
-		fprintf(stderr, "no %s in the guest, starting in /: %s\n", spec->cwd, strerror(errno));
-	if (spec->shell)
-		execl(tool, "bash", "--norc", "-i", NULL);
-	else
-		execl(tool, "bash", "-c", spec->command, NULL);
+	if (chdir(spec.cwd))
+		fprintf(stderr, "no %s in the guest, starting in /: %s\n", spec.cwd, strerror(errno));
+	execl(tool, "bash", option, command, NULL);
 	fprintf(stderr, "%s: %s\n", tool, strerror(errno));
 	_exit(127);
 }
 
-/* Reap all children that have exited; return true if CHILD is one of them, with its status in *STATUS. */
-static bool reap(pid_t child, int *status)
+static pid_t start_shell(struct relay *relays, const int *ports)
 {
-	bool done = false;
-	int ended;
-	pid_t pid;
+	struct winsize size = { .ws_row = atoi(spec.rows), .ws_col = atoi(spec.columns) };
+	int terminal;
+	pid_t child = forkpty(&terminal, NULL, NULL, &size);
 
-	while ((pid = waitpid(-1, &ended, WNOHANG)) > 0) {
-		if (pid != child)
-			continue;
-		*status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
-		done = true;
+	if (child < 0)
+		die("forkpty");
+	if (!child)
+		run("--norc", "-i");
+	start(&relays[0], terminal, ports[0]);
+	start(&relays[1], ports[0], terminal);
+	/* vm.sh sends nothing before its line is open, see uml.sh. */
+	if (ports[1] >= 0)
+		dprintf(ports[1], "\n");
+	return child;
+}
+
+static pid_t start_command(struct relay *relays, const int *ports, int streams)
+{
+	int pipes[2][2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pid_t child;
+
+	for (int i = 0; i < streams; i++)
+		if (pipe2(pipes[i], O_CLOEXEC))
+			die("pipe");
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child) {
+		setsid();
+		dup2(null, 0);
+		dup2(pipes[0][1], 1);
+		dup2(pipes[streams - 1][1], 2);
+		run("-c", spec.command);
 	}
-	return done;
-}
-
-/* Relay between the command and the host until the command exits; return its status. */
-static int relay_until_exit(struct streams *streams, bool shell, pid_t child, const sigset_t *signals)
-{
-	int *out = streams->out, *err = streams->err, *ports = streams->ports, status = 0;
-
-	do {
-		struct pollfd poll_fds[] = {
-			{ .fd = out[0], .events = POLLIN },
-			{ .fd = err[0], .events = POLLIN },
-			{ .fd = shell ? ports[0] : -1, .events = POLLIN },
-		};
-
-		ppoll(poll_fds, 3, NULL, signals);
-		/* A stream that all writers have closed would wake ppoll() forever. */
-		if (poll_fds[0].revents && !relay(out[0], ports[0]) && !shell && !(poll_fds[0].revents & POLLIN))
-			out[0] = -1;
-		if (poll_fds[1].revents && !relay(err[0], ports[1]) && !(poll_fds[1].revents & POLLIN))
-			err[0] = -1;
-		if (poll_fds[2].revents & POLLIN)
-			relay(ports[0], out[0]);
-	} while (!reap(child, &status));
-	/* Kill its background processes before the rest of its output is relayed. */
-	kill(-1, SIGKILL);
-	while (out[0] >= 0 && relay(out[0], ports[0]))
-		;
-	while (err[0] >= 0 && relay(err[0], ports[1]))
-		;
-	return status;
-}
-
-/* Tell the host the command's status and the kernel's taint. */
-static void report(const struct streams *streams, int status)
-{
-	char line[64] = "";
-	int fd;
-
-	fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
-		die("tainted");
-	dprintf(streams->status_port, "%d %s", status, line);
-	/* Wait until the serial lines have transmitted everything. */
-	if (uml && (tcdrain(streams->status_port) || tcdrain(streams->ports[0]) || tcdrain(streams->ports[1])))
-		die("drain the serial lines");
+	for (int i = 0; i < streams; i++) {
+		close(pipes[i][1]);
+		start(&relays[i], pipes[i][0], ports[i]);
+	}
+	return child;
 }
 
 int main(void)
 {
-	struct streams streams;
-	sigset_t chld, none;
-	struct spec spec;
+	int ports[3], streams, status, tainted;
+	struct relay relays[2];
+	char taint[32] = "";
 	pid_t child;
 
-	read_spec(&spec);
-	umask(0);
-	mkdir("/root", 0755);
-	make_root(spec.keep, 2);
-	umask(022);
+	read_spec();
+	make_root();
 	loopback_up();
 	sethostname("guest", 5);
-	open_ports(&streams, &spec);
+	streams = strcmp(spec.mode, "run") ? 1 : 2;
+	ports[2] = open_port(spec.status);
+	ports[1] = *spec.err ? open_port(spec.err) : -1;
+	/*
+	 * The last one: if it is a terminal, user-mode Linux may close a descriptor that watches its size and keep the
+	 * interrupt, and then fails to open a line that gets the same descriptor.
+	 */
+	ports[0] = open_port(spec.out);
+	if (strcmp(spec.mode, "shell"))
+		child = start_command(relays, ports, streams);
+	else
+		child = start_shell(relays, ports);
+	while (waitpid(-1, &status, 0) != child)
+		;
+	/* Its background processes would keep the streams open. */
+	kill(-1, SIGKILL);
+	for (int i = 0; i < streams; i++)
+		pthread_join(relays[i].thread, NULL);
 
-	sigemptyset(&none);
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, NULL);
-	signal(SIGCHLD, on_child);
-
-	open_streams(&streams, &spec);
-	child = fork();
-	if (child < 0)
-		die("fork");
-	if (!child)
-		run_command(&streams, &spec, &none);
-	close(streams.out[1]);
-	if (!spec.merge)
-		close(streams.err[1]);
-	report(&streams, relay_until_exit(&streams, spec.shell, child, &none));
+	tainted = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
+	if (tainted < 0 || read(tainted, taint, sizeof(taint) - 1) < 0)
+		die("tainted");
+	dprintf(ports[2], "%d %s", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), taint);
+	/* Wait until serial lines have transmitted everything. */
+	for (int i = 0; i < 3; i++)
+		tcdrain(ports[i]);
 	end();
 }

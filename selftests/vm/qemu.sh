@@ -1,7 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by vm.sh: a guest in QEMU. Its first process and the specification are an initramfs; out, err and status are
-# virtio ports.
+# Sourced by vm.sh: a guest in QEMU. Its root is the host's, through 9p; out, err and status are virtio ports.
 
 # /dev/kvm can exist on a processor without virtualization; the guest would hang silently.
 if [ "${VM_ICOUNT:-}" ]; then
@@ -20,24 +19,26 @@ else
 	append+=' tsc=reliable'
 fi
 
-ln "$build/vm/init" "$run/init" 2>/dev/null || cp "$build/vm/init" "$run/init"
-(cd "$run" && printf 'init\nspec\n' | cpio -o -H newc -R 0:0 --quiet >initrd)
+# The first virtio device has the ports.
+ports=(/dev/vport0p1 /dev/vport0p2 /dev/vport0p3)
+[ "$mode" = run ] || ports[2]=''
 
 # Without ioeventfd, each write by the guest reaches the file before the guest continues: nothing is lost when it exits.
 qemu=(qemu-system-x86_64 -no-user-config -nodefaults -display none -no-reboot
 	-machine pc "${accel[@]}" -smp "$cpus,sockets=$cpus" -m "$memory"
-	-kernel "$image" -initrd "$run/initrd"
-	-append "console=ttyS0 no_timer_check panic=-1 reboot=t $append"
+	-kernel "$image"
+	-append "root=root rootfstype=9p rootflags=trans=virtio,version=9p2000.L,cache=loose,msize=512000 ro
+		init=$build/vm/init HOLD_MAPS_SPEC=$run/spec console=ttyS0 no_timer_check panic=-1 reboot=t $append"
+	-device 'virtio-serial-pci,ioeventfd=off'
 	-fsdev 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap'
 	-device 'virtio-9p-pci,fsdev=root,mount_tag=root'
 	-device virtio-rng-pci
 	-chardev "file,id=console,path=$console" -serial chardev:console
-	-device 'virtio-serial-pci,ioeventfd=off'
-	-chardev "file,id=status,path=$run/status" -device 'virtserialport,chardev=status,name=status')
+	-chardev "file,id=status,path=$run/status" -device 'virtserialport,chardev=status,nr=1')
 
 run_shell() {
 	timeout --foreground "$limit" "${qemu[@]}" \
-		-chardev 'stdio,id=out,signal=off' -device 'virtserialport,chardev=out,name=out'
+		-chardev 'stdio,id=out,signal=off' -device 'virtserialport,chardev=out,nr=2'
 }
 
 shell_reads() { :; }
@@ -54,8 +55,8 @@ follow_output() {
 
 run_command() {
 	exec setpriv --pdeathsig TERM timeout -k 5 "$limit" "${qemu[@]}" \
-		-chardev "file,id=out,path=$run/out" -device 'virtserialport,chardev=out,name=out' \
-		-chardev "file,id=err,path=$run/err" -device 'virtserialport,chardev=err,name=err' </dev/null >"$run/start" 2>&1
+		-chardev "file,id=out,path=$run/out" -device 'virtserialport,chardev=out,nr=2' \
+		-chardev "file,id=err,path=$run/err" -device 'virtserialport,chardev=err,nr=3' </dev/null >"$run/start" 2>&1
 }
 
 another_way() { false; }

@@ -9,15 +9,18 @@
 # With seccomp, system calls reach the guest's kernel by a signal, and several CPUs are possible.
 seccomp=on
 
-environment=()
-[ "$kernel" != um-debug ] || environment=(--setenv LD_PRELOAD "$build/vm/no-guard.so")
+preload=()
+[ "$kernel" != um-debug ] || preload=(--setenv LD_PRELOAD "$build/vm/no-guard.so")
+
+# shellcheck disable=SC2034 # used by vm.sh
+ports=(/dev/ttyS2 /dev/ttyS0 /dev/ttyS1)
 
 # uml IN,OUT OPTION...: start it with this serial line 0 and these options of timeout
 uml() {
 	# shellcheck disable=SC2086 # words
 	TMPDIR=/dev/shm exec setpriv --pdeathsig TERM timeout "${@:2}" "$limit" \
 		bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /dev/shm --bind "$run" "$run" --unshare-all --die-with-parent \
-		"${environment[@]}" "$image" mem="$memory" ncpus="$cpus" seccomp=$seccomp rootfstype=hostfs rootflags=/ ro init="$build/vm/init" \
+		"${preload[@]}" "$image" mem="$memory" ncpus="$cpus" seccomp=$seccomp rootfstype=hostfs rootflags=/ ro init="$build/vm/init" \
 		HOLD_MAPS_SPEC="$run/spec" uml_dir="$run" con=null console=ttyS3 ssl0="$1" ssl1=null,fd:4 ssl2=null,fd:5 \
 		ssl3=null,fd:8 panic=-1 $append 4>"$run/err" 5>"$run/to-status" 8>"$run/console"
 }

@@ -61,11 +61,6 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-read -r rows columns < <(stty size 2>/dev/null || echo 0 0)
-printf '%s\0' "$mode" "$rows" "$columns" "$PWD" "$top" "$command" \
-	PATH="$build/tools/$tools:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-	HOME=/tmp USER=root SHELL=/bin/bash TERM="${TERM:-dumb}" LANG=C.UTF-8 PS1="[$kernel] \\w # " \
-	KERNEL="$kernel" TOOLS="$tools" >"$run/spec"
 touch "$run/status"
 # shellcheck disable=SC2034 # used by the sourced file
 cpus=${VM_CPUS:-2}
@@ -78,6 +73,11 @@ case $kernel in
 um*) . "$top/selftests/vm/uml.sh" ;;
 *) . "$top/selftests/vm/qemu.sh" ;;
 esac
+read -r rows columns < <(stty size 2>/dev/null || echo 0 0)
+printf '%s\0' "$mode" "$rows" "$columns" "$PWD" "$top" "$command" "${ports[@]}" \
+	PATH="$build/tools/$tools:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+	HOME=/tmp USER=root SHELL=/bin/bash TERM="${TERM:-dumb}" LANG=C.UTF-8 PS1="[$kernel] \\w # " \
+	KERNEL="$kernel" TOOLS="$tools" >"$run/spec"
 
 status=0
 if [ $mode = shell ]; then
