@@ -7,57 +7,33 @@
 # for Debian in the system's apt configuration, with the suite from versions.mk.
 . "$(dirname "$0")/lib.sh"
 
-case ${1:-} in
-linux)
-	what="the package linux-source-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='set KERNEL_SRC=<a Linux source tree>'
-	file="linux-source-${KERNEL_SERIES}_*_all.deb"
-	get=(download "linux-source-$KERNEL_SERIES")
-	;;
-lts)
-	what="the package linux-source-$LTS_SERIES" suite=$LTS_SUITE list=deb instead="add a mirror that has it to the apt configuration"
-	file="linux-source-${LTS_SERIES}_*_all.deb"
-	get=(download "linux-source-$LTS_SERIES")
-	;;
-iproute2)
-	what="the source of iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb-src instead='set IPROUTE2_SRC=<an iproute2 source tree>'
-	file="iproute2_$IPROUTE2_SERIES.*.orig.tar.xz"
-	get=(source --tar-only --download-only iproute2)
-	;;
-libbpf)
-	what="the source of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src instead="add a mirror that has it to the apt configuration"
-	file="libbpf_$LIBBPF_SERIES.*.orig.tar.gz"
-	get=(source --tar-only --download-only libbpf)
-	;;
-linux-config)
-	what="the package linux-config-$KERNEL_SERIES" suite=$KERNEL_SUITE list=deb instead='set KERNEL_CONFIG=<file>'
-	file="linux-config-${KERNEL_SERIES}_*_amd64.deb"
-	get=(download "linux-config-$KERNEL_SERIES")
-	;;
-lts-config)
-	what="the package linux-config-$LTS_SERIES" suite=$LTS_SUITE list=deb instead='set KERNEL_CONFIG=<file>'
-	file="linux-config-${LTS_SERIES}_*_amd64.deb"
-	get=(download "linux-config-$LTS_SERIES")
-	;;
+what=${1:-}
+name=${what%-*} instead='add a mirror that has it to the apt configuration'
+case $name in
+linux) series=$KERNEL_SERIES suite=$KERNEL_SUITE ;;
+lts) series=$LTS_SERIES suite=$LTS_SUITE ;;
+iproute2) series=$IPROUTE2_SERIES suite=$IPROUTE2_SUITE ;;
+libbpf) series=$LIBBPF_SERIES suite=$LIBBPF_SUITE ;;
+esac
+package() { list=deb what="the package $1" file="${1}_${2}_$3.deb" get=(download "$1"); }
+from_source() { list=deb-src what=$1 file=$2 get=(source "--$3-only" --download-only "$name"); }
+case $what in
+linux | lts) package "linux-source-$series" '*' all ;;
+linux-config | lts-config) package "linux-config-$series" '*' amd64 ;;
+iproute2-deb) package iproute2 "$series.*" amd64 ;;
+iproute2 | libbpf) from_source "the source of $name $series" "${name}_$series.*.orig.tar.?z" tar ;;
+libbpf-debian) from_source "Debian's packaging of libbpf $series" "libbpf_$series.*.debian.tar.xz" diff ;;
 iproute2-debian)
 	# Some mirrors have the sources of a release without its packaging. Older packaging can be adapted.
-	what="Debian's packaging of iproute2" suite="$IPROUTE2_SUITE $IPROUTE2_OLDER_SUITES" list=deb-src
-	instead="add a mirror that has it to the apt configuration"
-	file="iproute2_*.debian.tar.xz"
-	get=(source --diff-only --download-only iproute2)
-	;;
-iproute2-deb)
-	what="Debian's package iproute2 $IPROUTE2_SERIES" suite=$IPROUTE2_SUITE list=deb
-	instead="add a mirror that has it to the apt configuration"
-	file="iproute2_$IPROUTE2_SERIES.*_amd64.deb"
-	get=(download iproute2)
-	;;
-libbpf-debian)
-	what="Debian's packaging of libbpf $LIBBPF_SERIES" suite=$LIBBPF_SUITE list=deb-src
-	instead="add a mirror that has it to the apt configuration"
-	file="libbpf_$LIBBPF_SERIES.*.debian.tar.xz"
-	get=(source --diff-only --download-only libbpf)
+	from_source "Debian's packaging of iproute2" "iproute2_*.debian.tar.xz" diff
+	suite+=" $IPROUTE2_OLDER_SUITES"
 	;;
 *) die "usage: fetch.sh {linux,lts}[-config]|{iproute2,libbpf}[-debian]|iproute2-deb" ;;
+esac
+case $1 in
+linux) instead='set KERNEL_SRC=<a Linux source tree>' ;;
+iproute2) instead='set IPROUTE2_SRC=<an iproute2 source tree>' ;;
+*-config) instead='set KERNEL_CONFIG=<file>' ;;
 esac
 
 # The newest cached file, if any. Downloads are moved there only when they are complete.
