@@ -35,48 +35,23 @@ all_series='
 
 # ---- recipients -----------------------------------------------------------------------------------------------------
 
-# One address a line: first the list that the series is for, then everybody whom MAINTAINERS names
+# One address a line: first the list that the series is for, then everybody whom MAINTAINERS names. In that of iproute2, the
+# sections that have a tree instead of files are for everything.
 recipients() {
+	local list=bpf@vger.kernel.org maintainers=$src/linux/MAINTAINERS
+
 	case $tree in
 	iproute2*)
-		echo 'netdev@vger.kernel.org'
-		iproute2_maintainers
-		echo 'bpf@vger.kernel.org'
+		list=netdev@vger.kernel.org maintainers=$out/MAINTAINERS
+		sed 's#^T:.*#F: */#' "$src/iproute2/MAINTAINERS" >"$maintainers"
 		;;
-	*)
-		echo 'bpf@vger.kernel.org'
-		(cd "$src/linux" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-fixes --no-rolestats "${patches[@]}")
-		;;
-	esac | awk '!seen[$0]++'
-}
-
-# iproute2 has a MAINTAINERS file of its own and no script that reads it: sections without F: are for everything.
-iproute2_maintainers() {
-	local files file line everybody=() matches=yes
-
-	mapfile -t files < <(sed -n 's#^+++ b/##p' "${patches[@]}" | sort -u)
-	while IFS= read -r line; do
-		case $line in
-		'')
-			[ $matches = no ] || [ ${#everybody[@]} -eq 0 ] || printf '%s\n' "${everybody[@]}"
-			everybody=() matches=yes
-			;;
-		[ML]:*)
-			line=${line#?: }
-			everybody+=("${line% (*}")
-			;;
-		F:*)
-			[ "$matches" != yes ] || matches=no
-			for file in "${files[@]}"; do
-				# shellcheck disable=SC2053 # a pattern
-				[[ $file != ${line#F: } ]] || matches=files
-			done
-			;;
-		esac
-	done < <(
-		cat "$src/iproute2/MAINTAINERS"
-		echo
-	)
+	esac
+	{
+		echo $list
+		(cd "$src/linux" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-fixes --no-rolestats \
+			--maintainer-path="$maintainers" "${patches[@]}")
+		echo bpf@vger.kernel.org
+	} | awk '!seen[$0]++'
 }
 
 # ---- mails ----------------------------------------------------------------------------------------------------------
@@ -138,6 +113,7 @@ dry_run() {
 [[ -z $poster || $poster =~ ^[^\<\>/]+\ \<[^@\<\>\ ]+@[^@\<\>\ ]+\>$ ]] || die "POSTER='$poster' is not a 'Name <address>'."
 "$top/.make/series.sh" saved
 rm -rf "$out"
+mkdir -p "$out"
 while read -r name folder thread answers; do
 	[ -z "$name" ] || assemble "$name" "$folder" "$thread" "$answers"
 done <<<"$all_series"
