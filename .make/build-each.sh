@@ -26,14 +26,10 @@ work=$build/each/$tree
 logs=$build/log/each-$series
 good=$build/each/$series.good
 
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2
-export GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
-export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
-export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$work CCACHE_MAXSIZE=3G
-export CCACHE_SLOPPINESS=time_macros,locale
+plain_git
+use_ccache "$work"
 export KBUILD_BUILD_TIMESTAMP='Sat Jan  1 00:00:00 UTC 2000' KBUILD_BUILD_USER=hold-maps KBUILD_BUILD_HOST=guest
 unset "${!LIBBPF_@}"
-[[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
 
 g() { git -C "$work" "$@"; }
 
@@ -187,9 +183,7 @@ build_iproute2() {
 
 failed() {
 	say
-	{ grep -E '(error|undefined reference|No space left|\*\*\*)' "$1" || true; } | head -n 8 | sed 's/^/    /' >&2
-	say "    ..."
-	tail -n 12 "$1" | sed 's/^/    /' >&2
+	show_log "$1"
 	die "$what does not build: ${1#"$top"/}"
 }
 
@@ -228,7 +222,7 @@ borrow() {
 	printf '%s\n' '/.build*' '/.seen*' >>"$work/.git/info/exclude"
 }
 
-mkdir -p "$build/each" "$logs" "$CCACHE_DIR"
+mkdir -p "$build/each" "$logs"
 exec 8>"$good.lock"
 flock 8
 base=$(git -C "$origin" rev-parse 'base^{commit}')

@@ -23,16 +23,16 @@ esac
 fragments=("${fragments[@]/#/$top/selftests/vm/}")
 src=$build/src/$tree
 obj=$src/.build-$name
-mkdir -p "$obj" "$build/kernel" "$build/boot" "$cache/ccache"
+mkdir -p "$obj" "$build/kernel" "$build/boot"
 ln -sfn "../src/$tree/.build-$name" "$build/kernel/$name"
 exec 8>"$obj/.lock"
 flock 8
 
 # Without these, two builds of one source would differ, in their bytes or for ccache.
 export KBUILD_BUILD_TIMESTAMP='Sat Jan  1 00:00:00 UTC 2000' KBUILD_BUILD_USER=hold-maps KBUILD_BUILD_HOST=guest
-export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$src CCACHE_MAXSIZE=3G
+use_ccache "$src"
 # kbuild lists all headers in its .d files, so ccache does not have to run the preprocessor.
-export CCACHE_SLOPPINESS=time_macros,locale CCACHE_DEPEND=1
+export CCACHE_DEPEND=1
 
 kbuild() {
 	make -C "$src" O="$obj" ARCH="$arch" CC='ccache gcc' HOSTCC='ccache gcc' LOCALVERSION="-$name" "$@"
@@ -44,7 +44,6 @@ if [ "$(cat "$obj/.configured" 2>/dev/null)" != "$want" ]; then
 	ARCH=$arch "$top/.make/configure.sh" all "$src" "$obj" "${fragments[@]}"
 	echo "$want" >"$obj/.configured"
 fi
-[[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
 kbuild "${jobs[@]}" "$image"
 strip -g -o "$build/boot/$name.new" "$obj/$image"
 mv "$build/boot/$name.new" "$build/boot/$name"

@@ -17,6 +17,31 @@ die() {
 	exit 1
 }
 
+# For make, unless it is called by a make whose job server it can use
+[[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
+
+# use_ccache DIR: one cache for all kernels and clones, with paths relative to DIR
+use_ccache() {
+	export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$1 CCACHE_MAXSIZE=3G
+	export CCACHE_SLOPPINESS=time_macros,locale
+	mkdir -p "$CCACHE_DIR"
+}
+
+# Without the user's configuration and hooks, git does the same for everyone.
+plain_git() {
+	unset "${!GIT_@}"
+	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2
+	export GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
+	export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
+}
+
+# show_log FILE: the errors in it, and its end
+show_log() {
+	{ grep -E '(error|Error|undefined reference|No space left|\*\*\*)' "$1" || true; } | head -n 8 | sed 's/^/    /' >&2
+	say "    ..."
+	tail -n 12 "$1" | sed 's/^/    /' >&2
+}
+
 # 'make -n' also runs recipes that are marked with '+' for the job server: they must only print what they would do.
 dry_run() {
 	local flags=${MAKEFLAGS:-}

@@ -8,12 +8,10 @@
 # author where that is nobody yet.
 . "$(dirname "$0")/lib.sh"
 
-unset "${!GIT_@}"
+plain_git
 nobody='hold-maps <hold-maps@example.org>'
 poster=${POSTER:-}
 author=${poster:-$nobody}
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=1
-export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 export GIT_COMMITTER_NAME=${author%% <*} GIT_COMMITTER_EMAIL=${author#*<}
 GIT_COMMITTER_EMAIL=${GIT_COMMITTER_EMAIL%>}
 src=$build/src out=$build/posting

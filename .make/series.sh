@@ -20,11 +20,9 @@
 . "$(dirname "$0")/lib.sh"
 
 # The patches must not depend on the user's git configuration or the clock.
-unset "${!GIT_@}"
 has_identity=$(git config user.email || true)
-export LC_ALL=C TZ=UTC GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=2
-export GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
-export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
+plain_git
+export LC_ALL=C TZ=UTC
 export GIT_AUTHOR_NAME=baseline GIT_AUTHOR_EMAIL=baseline@localhost GIT_AUTHOR_DATE='2000-01-01T00:00:00Z'
 export GIT_COMMITTER_NAME=baseline GIT_COMMITTER_EMAIL=baseline@localhost GIT_COMMITTER_DATE='2000-01-01T00:00:00Z'
 

@@ -10,8 +10,7 @@
 
 version=LIBBPF_HOLD_MAPS
 cd "${1:?usage: standalone.sh DIR}"
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=1
-export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+plain_git
 export GIT_COMMITTER_NAME=hold-maps GIT_COMMITTER_EMAIL=hold-maps@example.org
 export GIT_AUTHOR_NAME=$GIT_COMMITTER_NAME GIT_AUTHOR_EMAIL=$GIT_COMMITTER_EMAIL
 

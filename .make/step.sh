@@ -42,9 +42,7 @@ if [ $status -ne 0 ]; then
 	how=failed
 	[ $status -le 128 ] || how="was killed by signal $((status - 128)) ($(kill -l $((status - 128))))"
 	say "error: $name $how; the end of build/log/$name.log:"
-	{ grep -E '(error|Error|undefined reference|No space left|\*\*\*)' "$log" || true; } | head -n 8 | sed 's/^/    /' >&2
-	say "    ..."
-	tail -n 12 "$log" | sed 's/^/    /' >&2
+	show_log "$log"
 	exit 1
 fi
 [ $((SECONDS - start)) -lt 3 ] || printf '  %-14s %4d s  done\n' "$name" $((SECONDS - start)) >&2

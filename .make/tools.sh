@@ -25,12 +25,11 @@ esac
 obj=$build/obj/$part-$name
 libbpf=$build/libbpf/${name%%-*}
 tools=$build/tools/$name
-mkdir -p "$obj" "$tools" "$cache/ccache"
+mkdir -p "$obj" "$tools"
 exec 8>"$obj.lock"
 flock 8
 
-export CCACHE_DIR=$cache/ccache CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$build
-[[ ${MAKEFLAGS:-} == *--jobserver* ]] && jobs=() || jobs=("-j$(nproc)")
+use_ccache "$build"
 
 # put FILE...: copy each file atomically to the tools folder
 put() {
