@@ -27,34 +27,20 @@ export GIT_AUTHOR_NAME=baseline GIT_AUTHOR_EMAIL=baseline@localhost GIT_AUTHOR_D
 export GIT_COMMITTER_NAME=baseline GIT_COMMITTER_EMAIL=baseline@localhost GIT_COMMITTER_DATE='2000-01-01T00:00:00Z'
 
 src=$build/src
-worktrees='linux-patched libbpf-patched iproute2-patched lts-patched'
 lts_folder=kernel-patches/$LTS_SERIES
-
+worktrees='linux-patched libbpf-patched iproute2-patched lts-patched'
+declare -A folder_of=(["linux-patched"]=kernel-patches ["libbpf-patched"]=libbpf-patches ["iproute2-patched"]=iproute2-patches
+	["lts-patched"]=$lts_folder)
+declare -A prefix_of=(["linux-patched"]='PATCH bpf-next' ["libbpf-patched"]='PATCH bpf-next'
+	["iproute2-patched"]='PATCH iproute2-next' ["lts-patched"]="PATCH $LTS_SERIES")
 repo_of() { case $1 in iproute2*) echo iproute2 ;; lts*) echo lts ;; *) echo linux ;; esac }
-
-prefix_of() {
-	case $1 in
-	iproute2*) echo 'PATCH iproute2-next' ;;
-	lts*) echo "PATCH $LTS_SERIES" ;;
-	*) echo 'PATCH bpf-next' ;;
-	esac
-}
-
-folder_of() {
-	case $1 in
-	linux-patched) echo kernel-patches ;;
-	lts-patched) echo "$lts_folder" ;;
-	libbpf-patched) echo libbpf-patches ;;
-	iproute2-patched) echo iproute2-patches ;;
-	esac
-}
 
 # The folders of a tree's series, in the order in which they are applied: the main folder, if it has patches, and its
 # subfolders
 folders_of() {
 	local folder found
 
-	folder=$(folder_of "$1")
+	folder=${folder_of[$1]}
 	found=$(cd "$top" && find "$folder" -mindepth 1 -maxdepth 1 -type d ! -path "$lts_folder" | sort)
 	if [ -z "$found" ] || [ "$(patches_in "$top/$folder")" ]; then echo "$folder"; fi
 	[ -z "$found" ] || echo "$found"
@@ -70,12 +56,9 @@ g() { git -C "$src/$1" "${@:2}"; }
 
 # missing_in REPO DIR: the first file that DIR lacks and that this source must have
 missing_in() {
-	local file marks
+	local file marks='Makefile Kconfig kernel/bpf/arraymap.c tools/lib/bpf/libbpf.h'
 
-	case $1 in
-	linux | lts) marks='Makefile Kconfig kernel/bpf/arraymap.c tools/lib/bpf/libbpf.h' ;;
-	iproute2) marks='Makefile configure ip/iplink_xdp.c tc/f_bpf.c' ;;
-	esac
+	[ "$1" != iproute2 ] || marks='Makefile configure ip/iplink_xdp.c tc/f_bpf.c'
 	for file in $marks; do
 		[ -f "$2/$file" ] || {
 			echo "$file"
@@ -258,7 +241,7 @@ apply() {
 	fi
 	commit=$(am "$tree" "$src/$repo" '')
 	if [ -d "$src/$tree" ]; then
-		say "applying the changed $(folder_of "$tree") to build/src/$tree"
+		say "applying the changed ${folder_of[$tree]} to build/src/$tree"
 		g "$tree" reset -q --hard "$commit"
 	else
 		say "checking out build/src/$tree"
@@ -292,7 +275,7 @@ saved() {
 	as_files "$tree" HEAD '' "$tmp"
 	if ! g "$tree" diff --quiet HEAD || ! diff -qr "$src/.$tree.applied/series" "$tmp" >/dev/null; then
 		rm -rf "$tmp"
-		die "build/src/$tree has commits or edits that are not in $(folder_of "$tree")/:" \
+		die "build/src/$tree has commits or edits that are not in ${folder_of[$tree]}/:" \
 			"commit and 'make export' them, or drop them with 'git -C build/src/$tree reset --hard' to a commit" \
 			"that it holds."
 	fi
@@ -327,7 +310,7 @@ write_patches() {
 	g "$tree" format-patch -q --zero-commit --no-signature --no-base --no-thread --no-attach --no-notes \
 		--no-cover-letter --no-to --no-cc --no-add-header --no-ext-diff --no-textconv --no-color \
 		--diff-algorithm=myers -M --abbrev=12 --src-prefix=a/ --dst-prefix=b/ \
-		--subject-prefix="$(prefix_of "$tree")" -o "$dir" "$range"
+		--subject-prefix="${prefix_of[$tree]}" -o "$dir" "$range"
 }
 
 # replace DIR FOLDER: replace the patches of FOLDER by those in DIR
@@ -367,7 +350,7 @@ export_series() {
 	iproute2*) echo "iproute2 $(version_in iproute2 "$src/iproute2")" ;;
 	lts*) echo "linux-source-$LTS_SERIES $(version_in lts "$src/lts")" ;;
 	*) echo "linux-source-$KERNEL_SERIES $(version_in linux "$src/linux")" ;;
-	esac >"$top/$(folder_of "$tree")/base"
+	esac >"$top/${folder_of[$tree]}/base"
 	rm -rf "$tmp"
 	applied "$tree"
 }
