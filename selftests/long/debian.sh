@@ -5,7 +5,8 @@
 # @build selftests build/boot/patched
 # Installs the packages, including a kernel, on a Debian system that attaches at
 # boot, upgrades them, and goes back to Debian's own. The steps are in
-# debian/administrator. S1, S2, U1
+# debian/administrator. The kernel has a small configuration, or
+# KERNEL_CONFIG=cloud that of Debian's. S1, S2, U1
 . "$(dirname "$0")/../lib/testing.sh"
 
 boots=5
@@ -24,7 +25,7 @@ relay() {
 packages() {
 	relay env -u MAKEFLAGS -u MAKELEVEL -u KERNEL -u T -u TIMEOUT \
 		make -C "$top" deb RELEASE="$release" PART= REVISION="$1" \
-		KERNEL_CONFIG="$work/config"
+		KERNEL_CONFIG="${KERNEL_CONFIG:-$work/config}"
 	mkdir -p "$work/media/$1"
 	cp -r "$repository" "$work/media/$1"
 	rm "$work/media/$1/$release"/*.tar.* "$work/media/$1/$release"/linux-headers*
