@@ -369,9 +369,6 @@ stays_full() {
 # counters PROG_ID: entered, missed, hit, deep_missed, deep_hit
 counters() { ids counts "$1"; }
 
-# seen_by PROG_ID COUNT: PROG_ID was entered at least COUNT times
-seen_by() { ask ids counts "$1" && [ "${answer%% *}" -ge "$2" ]; }
-
 # traffic WHERE DEV [COUNT]: send COUNT frames to a program attached at WHERE.
 # Sets answer to what they add to its counters.
 traffic() {
