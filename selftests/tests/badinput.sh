@@ -7,7 +7,7 @@
 # Without the flag all answers are the same. With the flag, the base kernel
 # accepts none, except for tcx links, where it ignores the flag together with
 # some others. The patched kernel only accepts requests that the base kernel
-# accepts without the flag. S1, S6, S11, S15
+# accepts without the flag. S1, S6, S11, S15, S16
 #
 # FUZZ=100000 tests/badinput.sh: so many instead of 1000 each; SEED=2: others;
 # KERNELS="base patched": other kernels than those of user-mode Linux

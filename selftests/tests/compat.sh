@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # @check um
 # Callers that were built against libbpf's header with and without hold_maps, on
-# the library with and without it. U5
+# the library with and without it. S15, U5
 . "$(dirname "$0")/../lib/testing.sh"
 
 # caller HEADER LIBRARY COMMAND...

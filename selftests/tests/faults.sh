@@ -4,7 +4,7 @@
 # @needs faults
 # Each allocation of a request fails once. Each time the kernel must do all or
 # nothing, and report which: the attachment and all reference counts must be as
-# before, or as after the same request without a fault. S6
+# before, or as after the same request without a fault. S6, S16
 . "$(dirname "$0")/../lib/testing.sh"
 shopt -s extglob
 

@@ -5,7 +5,7 @@
 # @needs jit
 # Programs that are attached by freplace behind a dispatcher, as libxdp does it:
 # their links hold, the loader is gone, and dispatchers replace each other. S2,
-# S4, S5, S8, S11, S12, S16, S17
+# S4, S5, S6, S8, S11, S12, S16, S17
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 
@@ -97,7 +97,7 @@ case_dispatchers_replace_each_other() {
 }
 
 # A program with two links to two targets, each of which is given back alone
-case_ways_out() {
+case_detach_paths() {
 	local way target replace
 
 	defer rm -rf "$pins"/{target,target2,link}

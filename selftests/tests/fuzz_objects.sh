@@ -52,14 +52,14 @@ case_libbpf() { finds_nothing patched; }
 case_built_in() { finds_nothing patched-nolibbpf; }
 
 # The control, which ends with the first finding: the base loader
-case_stock_fails() {
+case_base_fails() {
 	! feed base-nolibbpf -max_total_time=300 ||
 		fail "nothing was found in the base loader"
 	grep 'Test unit written to' "$work/base-nolibbpf.log"
 }
 
 # Another control: a section header of .symtab in which sh_entsize is 0
-case_stock_divides_by_zero() {
+case_base_divides_by_zero() {
 	seeds .
 	python3 - "$work/seeds/legacy.bpf.040" "$work/entsize" <<-'END'
 		import struct, sys

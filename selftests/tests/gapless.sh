@@ -6,7 +6,7 @@
 # Between two held attachments, an array that both use always has a user
 # reference: count the calls of the kernel function that runs when the last one
 # is dropped. The last packet, which is in the program when its attachment ends,
-# still hits. S3, S7
+# still hits. S3, S7, S16
 . "$(dirname "$0")/../lib/testing.sh"
 . "$(dirname "$0")/../lib/refs.sh"
 

@@ -34,7 +34,7 @@ case_ip_built_in() { runs iproute2-patched-nolibbpf ip/link/xdp_hold_maps.t; }
 case_tc_built_in() { runs iproute2-patched-nolibbpf tc/bpf_hold_maps.t; }
 
 # The control: with the base tools the cases are skipped, which fails the test.
-case_stock_skips() {
+case_base_skips() {
 	expect_text SKIPPED runs iproute2-base ip/link/xdp_hold_maps.t
 }
 

@@ -32,8 +32,8 @@ remove_devices() {
 	ip link del eth0 2>/dev/null || :
 }
 
-# ways_out KIND MODE: all detach paths of a held link
-ways_out() {
+# detach_paths KIND MODE: all detach paths of a held link
+detach_paths() {
 	local way dev
 
 	load_two xdp
@@ -84,10 +84,10 @@ ways_out() {
 	kill_loader
 }
 
-case_native_ways_out() { ways_out native drv; }
-case_generic_ways_out() { ways_out generic skb; }
+case_native_detach_paths() { detach_paths native drv; }
+case_generic_detach_paths() { detach_paths generic skb; }
 # @needs bond
-case_bond_ways_out() { ways_out bond drv; }
+case_bond_detach_paths() { detach_paths bond drv; }
 
 # The pin of the link is the last reference of user space.
 case_only_a_pin_is_left() {

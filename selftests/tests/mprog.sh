@@ -34,8 +34,8 @@ shows() {
 	says "$dev flags $2 prog $3" hook info "$pins/entry_link"
 }
 
-# link_ways_out WHERE: all detach paths of a held link
-link_ways_out() {
+# link_detach_paths WHERE: all detach paths of a held link
+link_detach_paths() {
 	local where=$1 way
 
 	load_two ingress
@@ -86,14 +86,14 @@ link_ways_out() {
 	kill_loader
 }
 
-case_tcx_ingress_link() { link_ways_out tcx_ingress; }
-case_tcx_egress_link() { link_ways_out tcx_egress; }
-case_netkit_link() { link_ways_out netkit; }
-case_netkit_peer_link() { link_ways_out netkit_peer; }
+case_tcx_ingress_link() { link_detach_paths tcx_ingress; }
+case_tcx_egress_link() { link_detach_paths tcx_egress; }
+case_netkit_link() { link_detach_paths netkit; }
+case_netkit_peer_link() { link_detach_paths netkit_peer; }
 
-# ways_out WHERE: the same without a link. An attached program cannot be
+# detach_paths WHERE: the same without a link. An attached program cannot be
 # attached again, so the flag only changes with a replacement.
-ways_out() {
+detach_paths() {
 	local where=$1 way
 
 	load_two ingress
@@ -141,10 +141,10 @@ ways_out() {
 	ask remove eth0
 }
 
-case_tcx_ingress() { ways_out tcx_ingress; }
-case_tcx_egress() { ways_out tcx_egress; }
-case_netkit() { ways_out netkit; }
-case_netkit_peer() { ways_out netkit_peer; }
+case_tcx_ingress() { detach_paths tcx_ingress; }
+case_tcx_egress() { detach_paths tcx_egress; }
+case_netkit() { detach_paths netkit; }
+case_netkit_peer() { detach_paths netkit_peer; }
 
 # A hold stays with its program when others are added before or after it or
 # removed, and is dropped with it.

@@ -322,16 +322,16 @@ what_loads() {
 # nothing_lost BASE PATCHED WANTED...: the base tools load WANTED, and so do the
 # patched ones
 nothing_lost() {
-	local stock patched lost
+	local base patched lost
 
 	add_pair eth0
 	defer rm -rf "$pins"/{ip,tc,xdp}
-	stock=$(what_loads "$1")
-	expect "what loads with the base tools" "${*:3}" "$(xargs <<<"$stock")"
+	base=$(what_loads "$1")
+	expect "what loads with the base tools" "${*:3}" "$(xargs <<<"$base")"
 	patched=$(what_loads "$2")
-	lost=$(grep -vxF "$patched" <<<"$stock") || :
+	lost=$(grep -vxF "$patched" <<<"$base") || :
 	expect "what was lost" "" "$lost"
-	[ "$(wc -l <<<"$patched")" -ge "$(wc -l <<<"$stock")" ]
+	[ "$(wc -l <<<"$patched")" -ge "$(wc -l <<<"$base")" ]
 }
 
 # iproute2's examples print to the trace.

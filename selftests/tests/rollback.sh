@@ -165,7 +165,7 @@ case_pinned_at_once() {
 
 # The base tools: the attached program jumps to the programs of the rejected
 # command, and the pin of one that never ran stays.
-case_stock_built_in() {
+case_base_built_in() {
 	local where=xdpdrv kind=pinned_legacy_
 
 	tools base-nolibbpf

@@ -102,7 +102,7 @@ case_is_it_this_problem() {
 }
 
 # @check um-base
-case_stock_ip_refuses() {
+case_base_ip_refuses() {
 	build_objects
 	add_pair eth0
 	expect_text "$(sed -n 's/^    \(libbpf: .*\)/\1/p' "$page")" \
