@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# hold-maps: three patch series, the kernels and tools built from them, and the guest that tests them. See 'make help'.
+# hold-maps: the patch series, the kernels and tools built from them, and the guests that test them. See 'make help'.
 include versions.mk
 
 # Which kernel 'make vm', 'make shell' and 'make kernel' mean. The tests say themselves on which they run.
@@ -13,7 +13,7 @@ Q := $(if $(filter 1,$(V)),,@)
 scripts := .make
 step := $(scripts)/step.sh
 export KERNEL KERNEL_SRC IPROUTE2_SRC POSTER TIMEOUT V
-# What a sub-make would otherwise take for its own.
+# Variables that a sub-make would pick up
 MAKEOVERRIDES :=
 unexport ARCH CROSS_COMPILE LLVM O KBUILD_OUTPUT CFLAGS CPPFLAGS LDFLAGS CC HOSTCC
 # The command for the guest reaches it as it was typed, but for make's own '$$', which is one '$'.
@@ -24,7 +24,7 @@ kernels := base patched debug kcsan lts um-base um um-debug
 ifeq ($(filter $(KERNEL),$(kernels)),)
 $(error KERNEL=$(KERNEL) is none of: $(kernels))
 endif
-# What is wrong with the arguments is said before anything is built.
+# Check arguments before building.
 ifneq ($(TIMEOUT),)
 ifneq ($(shell printf '%s' '$(TIMEOUT)' | tr -d 0-9),)
 $(error TIMEOUT=$(TIMEOUT) is not a number of seconds)
@@ -50,7 +50,7 @@ all: $(call guest_of,patched) ## the patched kernel, its tools and what the gues
 help: ## this list
 	@echo "make TARGET [KERNEL=$(subst $() ,|,$(kernels))] [V=1]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
-	@echo "KERNEL_SRC=DIR and IPROUTE2_SRC=DIR take other source trees than Debian's (once: 'make clean' forgets them)."
+	@echo "KERNEL_SRC=DIR and IPROUTE2_SRC=DIR use your own source trees, until 'make clean'."
 
 deps: ## install the packages that are missing
 	$(Q)$(scripts)/deps.sh
@@ -74,7 +74,7 @@ export: | deps ## write the commits in build/src back to the patch folders
 
 # ---- kernels and tools ----------------------------------------------------------------------------------------------
 
-# What the chosen tests need, and no other kernel, is built first.
+# Build only what the chosen tests need.
 run = selftests/run $(if $(only_on),-k $(only_on))
 tests_of = $(if $(filter $1,$(MAKECMDGOALS)),$(or $(shell $(run) -t $2 --targets $3),$(error the tests cannot run, see above)))
 for-check := $(call tests_of,check,check,$(T))
@@ -97,7 +97,7 @@ build/boot/base: | $(filter build/boot/patched,$(for-check) $(for-check-all) $(f
 $(kernels:%=build/boot/%): build/boot/%:
 	+$(Q)$(step) kernel-$* $(scripts)/kernel.sh $*
 
-tools: $(tools-base) $(tools-patched) ## ip, tc and bpftool, stock and patched (build/tools/)
+tools: $(tools-base) $(tools-patched) ## ip, tc and bpftool, base and patched (build/tools/)
 
 libbpf.a := usr/lib64/libbpf.a
 build/libbpf/base/$(libbpf.a): build/state/linux
@@ -105,7 +105,7 @@ build/libbpf/patched/$(libbpf.a): build/state/libbpf-patched
 build/libbpf/%/$(libbpf.a): $(scripts)/tools.sh
 	+$(Q)$(step) libbpf-$* $(scripts)/tools.sh libbpf $*
 
-# bpftool takes the BTF of a kernel, to name the processes that hold an object: of one that is built in any case.
+# bpftool needs the BTF of any kernel, to name the processes that have an object open. Use one that is built anyway.
 first_of = $(or $(if $(filter check% selftests,$(MAKECMDGOALS)),,$(filter $1,$(KERNEL))),$2)
 btf-base := build/boot/$(call first_of,base,um-base)
 btf-patched := build/boot/$(call first_of,patched debug kcsan um-debug,um)
@@ -119,7 +119,7 @@ build/tools/patched/ip: build/state/iproute2-patched
 build/tools/%/ip: build/libbpf/%/$(libbpf.a)
 	+$(Q)$(step) iproute2-$* $(scripts)/tools.sh iproute2 $*
 
-# Only the tests use these: built without libbpf, or with AddressSanitizer.
+# Used only by tests: built without libbpf, or with AddressSanitizer
 build/tools/base-%/ip: build/state/iproute2 build/libbpf/base/$(libbpf.a)
 	+$(Q)$(step) iproute2-base-$* $(scripts)/tools.sh iproute2 base-$*
 
@@ -153,7 +153,7 @@ shell: $(guest) ## a shell in the guest
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
-selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool build/state/iproute2
+selftests: build/libbpf/base/$(libbpf.a) build/libbpf/patched/$(libbpf.a) build/tools/patched/bpftool build/state/iproute2 ## the programs and objects of the tests (build/selftests/)
 	+$(Q)$(step) selftests $(MAKE) -C selftests
 
 # The programs of docs/using.md
@@ -163,7 +163,7 @@ using: selftests
 using-more: using | deps-check
 	+$(Q)$(step) using-more $(MAKE) -C selftests using-more
 
-# What the demonstration needs of it, and nothing that takes long
+# The part that the demonstration needs, which is quick to build
 selftests-demo: build/libbpf/patched/$(libbpf.a)
 	+$(Q)$(step) selftests-demo $(MAKE) -C selftests demo
 
@@ -176,7 +176,7 @@ check: $(for-check) | deps ## the everyday tests, or T='NAME NAME.CASE', on all 
 check-all: $(for-check-all) | deps-check ## every test but those that take hours
 	@$(run) -t all $(T)
 
-check-long: $(for-check-long) | deps-check ## what takes hours, or PART=name of it (crashes, soak, upgrades ...)
+check-long: $(for-check-long) | deps-check ## tests that take hours; PART=name (crashes, soak, upgrades ...) runs one
 	@$(run) -t long $(PART:%=long_%)
 
 # ---- upstream's suites ----------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ pictures: | deps-pictures ## draw docs/*.dot again
 lint: $(call tests_of,lint,lint) | deps-lint ## checkpatch, round trip, shellcheck, shfmt, documentation, each patch built by itself
 	@$(run) -t lint
 
-posting: $(states) | deps-posting ## assemble and check what would be sent (build/posting/) [POSTER='Name <address>']
+posting: $(states) | deps-posting ## write the mails for the lists and check them (build/posting/) [POSTER='Name <address>']
 	$(Q)$(scripts)/posting.sh
 
 # ---- packages -------------------------------------------------------------------------------------------------------
@@ -219,6 +219,6 @@ for-deb := $(if $(filter deb,$(MAKECMDGOALS)),$(or $(shell $(asked-deb) .make/de
 deb: $(for-deb) | deps-deb ## Debian packages, in build/deb/RELEASE [PART='libbpf iproute2 tools kernel'] [KERNEL_CONFIG=file|cloud]
 	@$(asked-deb) .make/deb/packages
 
-clean: ## remove build/ (refused where it holds commits that no series has)
+clean: ## remove build/; refused if build/src has commits that are not exported
 	$(Q)[ ! -d build/src ] || $(scripts)/series.sh saved
 	$(Q)rm -rf build

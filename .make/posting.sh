@@ -4,8 +4,7 @@
 # anything. docs/posting.md says in which threads, and why. @kernel@ in a cover letter becomes the Message-Id of the one of
 # the kernel series.
 #
-# POSTER='Name <address>' is who posts: it signs each patch off, which nobody can do for somebody else, and replaces the
-# author where that is nobody yet.
+# POSTER='Name <address>' signs each patch off and replaces the placeholder author.
 . "$(dirname "$0")/lib.sh"
 
 plain_git
@@ -77,7 +76,7 @@ assemble() {
 
 	find_range "$folder"
 	[ "$thread" != bpf-next ] || [ ${#patches[@]} -le $most ] ||
-		die "$folder has ${#patches[@]} patches, and the BPF maintainers take $most at most: split it."
+		die "$folder has ${#patches[@]} patches, and the BPF maintainers accept at most $most: split it."
 	mapfile -t everybody < <(recipients)
 	[ ${#everybody[@]} -ge 3 ] || die "MAINTAINERS names too few recipients for $folder: ${everybody[*]}"
 	cc=("${everybody[@]:1}")
@@ -123,4 +122,4 @@ say "posting: $(find "$out" -name '*.patch' | wc -l) mails in build/posting/. To
 for thread in bpf-next iproute2-next; do
 	say "    git send-email ${send[*]} build/posting/$thread/*/*.patch"
 done
-[ "$poster" ] || say "They are not signed off and cannot be sent like this: make posting POSTER='Name <address>'"
+[ "$poster" ] || say "They are not signed off yet: run make posting POSTER='Name <address>' before you send them."

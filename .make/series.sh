@@ -216,7 +216,7 @@ am() {
 			file=$(sed -nE 's/^CONFLICT .* in (.*)/\1/p; s/^error: (patch failed: )?([^:]*):.*/\2/p' "$log" | head -n 1)
 			git -C "$repo" worktree remove -f "$work"
 			die "${patch#"$top"/} does not apply to the source of $(repo_of "$tree")" \
-				"$(version_in "$(repo_of "$tree")" "$repo")${file:+: $file does not fit} (build/src/.$tree.log)."
+				"$(version_in "$(repo_of "$tree")" "$repo")${file:+: conflict in $file} (build/src/.$tree.log)."
 		fi
 		file=${patch#"$top"/}
 		git -C "$work" notes --ref="${notes}series" add -f -m "${file%/*}" 2>/dev/null
@@ -263,6 +263,7 @@ applied() {
 
 	rm -rf "$stamp"
 	as_files "$1" HEAD '' "$stamp/series"
+	g "$1" rev-parse HEAD >"$stamp/commit"
 	want_of "$1" >"$stamp/want"
 }
 
@@ -276,8 +277,8 @@ saved() {
 	if ! g "$tree" diff --quiet HEAD || ! diff -qr "$src/.$tree.applied/series" "$tmp" >/dev/null; then
 		rm -rf "$tmp"
 		die "build/src/$tree has commits or edits that are not in ${folder_of[$tree]}/:" \
-			"commit and 'make export' them, or drop them with 'git -C build/src/$tree reset --hard' to a commit" \
-			"that it holds."
+			"commit and 'make export' them, or discard them with" \
+			"'git -C build/src/$tree reset --hard $(cat "$src/.$tree.applied/commit" 2>/dev/null || echo COMMIT)'."
 	fi
 	rm -rf "$tmp"
 }
@@ -389,8 +390,8 @@ ported() {
 		read -r how of < <(awk -v name="$name" '$1 ~ /^[a-z]/ && $3 == name { print $1, $2 }' "$top/$lts_folder/differ") || true
 		[ "${how:-}" = without ] && continue
 		if [ "${how:-}" = own ]; then
-			[ "$of" = "$now" ] || die "${patch#"$top"/} is now $now and was $of when $lts_folder got its own version:" \
-				"bring the change over in build/src/lts-patched, export it, and write $now into $lts_folder/differ."
+			[ "$of" = "$now" ] || die "${patch#"$top"/} has changed (patch-id $of to $now) since $lts_folder got its own version:" \
+				"port the change in build/src/lts-patched, export it, and write $now into $lts_folder/differ."
 			patch=$(find "$top/$lts_folder" -name "[0-9]*-$name" | grep .) ||
 				die "$lts_folder has no patch *-$name, which $lts_folder/differ names."
 		fi

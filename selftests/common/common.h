@@ -285,7 +285,7 @@ struct kernel_prog {
 
 void kernel_open(void);
 
-/* Whether this kernel has holds, which the unpatched one lacks */
+/* Whether this kernel has holds, which the base kernel lacks */
 bool kernel_has_holds(void);
 
 /* Returns false, with everything but the id 0, if there is no such object. */

@@ -26,7 +26,7 @@
 /* Defined by ip and tc, of which only the library is linked */
 int show_details;
 
-/* Called at the end of a command; the stock iproute2 lacks it. */
+/* Called at the end of a command; the base iproute2 lacks it. */
 int bpf_load_end(int ret) __attribute__((weak));
 
 /* Of libbpf, which has FEATURES features to probe */

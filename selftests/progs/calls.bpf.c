@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An object that the stock tools load, too: an entry program that calls two
+/* An object that the base tools load, too: an entry program that calls two
  * subprograms in another section. The compiler stores in the call how far the
  * second is from the beginning of that section. Added to the position of the call
  * in its own section, that leads into a program which does not verify.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An object that the stock tools load, too: several entry programs, one of which
+/* An object that the base tools load, too: several entry programs, one of which
  * does not verify, and an array that another process has to fill.
  */
 #include "arrays.h"

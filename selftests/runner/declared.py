@@ -139,6 +139,9 @@ def find(tests, names):
     wanted = {}
     for name in names:
         test, _, case = name.partition('.')
+        if test not in tests and test.startswith('long_'):
+            parts = ' '.join(other[5:] for other in tests if other.startswith('long_'))
+            raise Wrong(f'unknown PART={name[5:]}; the parts are: {parts}')
         if test not in tests:
             raise Wrong(f"unknown test T={name}; the tests are: {' '.join(tests)}")
         if case and case not in tests[test].cases:
@@ -169,7 +172,7 @@ def choose(tests, tier, kernel, names):
         chosen += [(test, name, cases) for name, cases in by_kernel.items() if kernel in ('', name)]
     if not chosen:
         if kernel:
-            raise Wrong(f"KERNEL={kernel} runs none of these tests: {' '.join(names)}; "
+            raise Wrong(f"KERNEL={kernel} runs none of these tests: {' '.join(names) or tier}; "
                         'without KERNEL= they run on the kernels that they declare')
         raise Wrong(f"the tier {tier} has none of these tests: {' '.join(names)}")
     return chosen

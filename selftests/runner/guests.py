@@ -38,7 +38,7 @@ class Result:
             say(f'{self.kernel}: not ok - {self.test}: ended after {ran} of {planned} cases, see {self.log}')
         elif counts.errors and not self.failed:
             self.failed += 1
-            say(f'{self.kernel}: not ok - {self.test}: its report is broken, see {self.log}')
+            say(f'{self.kernel}: not ok - {self.test}: invalid KTAP, see {self.log}')
 
 
 lock = threading.Lock()
@@ -144,7 +144,7 @@ def run(job, number, seconds):
         by_test['its end'] = result
         text = log.read_text(errors='replace')
         say(''.join(f'# {line}\n' for line in listener.block + text.splitlines()[-40:]) +
-            f'{job.kernel}: not ok - a guest came to its end (status {status})')
+            f'{job.kernel}: not ok - the guest ended early (status {status})')
     return list(by_test.values())
 
 

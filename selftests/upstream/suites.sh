@@ -5,9 +5,9 @@
 # @build build/boot/base build/boot/patched build/tools/base/bpftool build/tools/patched/bpftool build/vm/init
 # @build build/upstream/all/obj/test_progs build/upstream/iproute2-base/misc/ss build/upstream/iproute2-patched/misc/ss
 # @build build/upstream/tdc/action-ebpf
-# suites.sh [SUITE...]: run upstream's suites on the base kernel with the stock tools, and on the patched kernel with the
+# suites.sh [SUITE...]: run upstream's suites on the base kernel with the base tools, and on the patched kernel with the
 # patched tools. Every test must pass on both. Only the tests that the series add differ: each part of the BPF test
-# hold_prog_arrays must fail on the base kernel, and iproute2's new tests are not in the stock tree. The output of the suites
+# hold_prog_arrays must fail on the base kernel, and iproute2's new tests are not in the base tree. The output of the suites
 # is in build/log/upstream/. Reports in KTAP.
 . "$(dirname "$0")/../../.make/lib.sh"
 

@@ -4,7 +4,7 @@
  * runs one command and passes its output and exit status to the host, each through a port of its own: a virtio port in
  * QEMU, a serial line in user-mode Linux.
  *
- * The file that HOLD_MAPS_SPEC names is from vm.sh. It consists of strings that end in NUL: struct spec, then environment.
+ * vm.sh writes the file named by HOLD_MAPS_SPEC. It consists of strings that end in NUL: struct spec, then environment.
  *
  * The command gets pipes, not the ports: a port can be open only once, and 'echo >/dev/stderr' opens it again.
  */

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# vm.sh COMMAND: run COMMAND in a guest, as root, in the current directory of the host's file system (read-only, but for
-# the guest's own /tmp, /run and /mnt). Standard output, standard error and exit status are those of the command.
+# vm.sh COMMAND: run COMMAND in a guest, as root, in the current directory of the host's file system (read-only, except
+# /tmp, /run and /mnt, which are the guest's own). Standard output, standard error and exit status are those of the command.
 # vm.sh --shell: run an interactive shell on this terminal.
 #
-# KERNEL=patched|base|debug|kcsan|lts   a kernel for the emulator (or KVM, where the processor has it)
+# KERNEL=patched|base|debug|kcsan|lts   a kernel for QEMU, with KVM if available
 # KERNEL=um|um-base|um-debug        user-mode Linux: a process of the host, in a sandbox in which only its own run
 #                             directory is writable. Its CPUs are threads, which run in parallel.
 # TOOLS=patched|base          the tools to use instead of those that belong to the kernel
