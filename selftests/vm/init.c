@@ -266,8 +266,8 @@ int main(void)
 	ports[2] = open_port(spec.status);
 	ports[1] = *spec.err ? open_port(spec.err) : -1;
 	/*
-	 * The last one: if it is a terminal, user-mode Linux may close a descriptor that watches its size and keep the
-	 * interrupt, and then fails to open a line that gets the same descriptor.
+	 * The last one: if it is a terminal, user-mode Linux sometimes fails to open another line after it (EALREADY). It
+	 * probably keeps the interrupt of a closed descriptor, whose number the other line then gets.
 	 */
 	ports[0] = open_port(spec.out);
 	if (strcmp(spec.mode, "shell"))
